@@ -1,0 +1,115 @@
+"""Documents: JSON files with ``kind`` and ``format``, read strictly and written whole or not at all.
+
+msgspec decodes straight into the frozen values below and names the path of whatever does not fit
+(``$.measurements[3].cpu_s: expected float``). Values are msgspec Structs rather than dataclasses because
+only Structs refuse unknown fields, and an unknown field is a typo or a newer format, never noise.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any, TypeAlias, TypeVar
+
+import msgspec
+
+from planner.errors import DocumentError, InputMissingError, OutputError
+
+Json: TypeAlias = Any
+"""A JSON value whose shape another party owns (an AWS request); everything of ours has a class."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def planner_version() -> str:
+    """The installed version of this package, as every document records it."""
+    return version("batch-transform-planner")
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen value with named fields that is part of a document. Change one with `replace`."""
+
+
+class Document(Value, frozen=True, tag_field="kind"):
+    """What stands at the top of every file: kind (the class's tag), format, when and by which version."""
+
+    format: int = 1
+    created_at: str = msgspec.field(default_factory=_now)
+    """UTC, ISO 8601."""
+    planner_version: str = msgspec.field(default_factory=planner_version)
+
+    def __post_init__(self) -> None:
+        if self.format != 1:
+            raise ValueError(f"format {self.format} is not one this version reads (1); upgrade the planner")
+
+
+D = TypeVar("D", bound=Document)
+V = TypeVar("V", bound=Value)
+
+
+def replace(value: V, **changes: object) -> V:
+    """A copy of value with the named fields changed, checked anew."""
+    return msgspec.structs.replace(value, **changes)
+
+
+def to_json(value: Value) -> str:
+    """The JSON text of a document or value: sorted keys, two-space indent, ends with a newline."""
+    return json.dumps(msgspec.to_builtins(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_document(path: Path, kind: type[D]) -> D:
+    """The document in the file, of the class asked for.
+
+    Raises InputMissingError if there is no such file, DocumentError (with the path of the faulty value)
+    if it is not JSON, not of this kind, of another format, or does not fit.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputMissingError(f"{path}: no such file") from error
+    except OSError as error:
+        raise InputMissingError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_document(content, kind, str(path))
+
+
+def parse_document(content: bytes, kind: type[D], source: str) -> D:
+    """The document in content; source is what errors call it. Raises DocumentError."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise DocumentError(f"{source}: {error}; expected a {kind.__struct_config__.tag} document") from error
+    except msgspec.DecodeError as error:
+        raise DocumentError(f"{source}: not JSON: {error}") from error
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under its name only when the block ends without an error.
+
+    It is written beside its final place, flushed to disk and renamed over it; on any error (Ctrl-C too) the
+    temporary file is removed and whatever stood at `path` still stands. Raises OutputError.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Write the document, whole or not at all. Raises OutputError."""
+    with written_whole(path) as stream:
+        stream.write(to_json(document).encode())

@@ -1,0 +1,113 @@
+"""The answer and everything a reader needs to check it by hand."""
+
+from planner.catalogue.prices import Price
+from planner.documents import Document, Json, Value
+from planner.interval import Interval
+from planner.performance.prediction import Bottleneck
+from planner.planning.space import Configuration
+
+
+class Goal(Value, frozen=True):
+    """What was asked for."""
+
+    objective: str
+    """"cost" (cheapest that meets the deadline) or "time" (fastest within the budget)."""
+    deadline_s: float | None = None
+    confidence: float = 0.95
+    """Probability with which the deadline and the budget are to be met."""
+    budget_usd: float | None = None
+    region: str
+    instance_types: tuple[str, ...] = ()
+    """Globs; empty: all."""
+    max_instance_count: int
+
+
+class Workload(Value, frozen=True):
+    """The job's input, as far as the estimate depends on it."""
+
+    input: str
+    split_type: str
+    compression_type: str
+    content_type: str | None
+    accept: str | None
+    objects: int
+    records: int
+    payload_bytes: int
+    largest_record_bytes: int
+    largest_object_records: int
+    repeat: int = 1
+    """How many times over the scanned input was taken (`--repeat`)."""
+
+
+class Estimate(Value, frozen=True):
+    """What one configuration would do."""
+
+    cost_usd: Interval
+    makespan_s: Interval
+    """First request to last response, over all instances."""
+    billed_s: Interval
+    """Billed seconds of one instance: billed start-up + makespan."""
+    finish_s: Interval
+    """From creating the job to its end: what a deadline is compared with (waiting for machines included)."""
+    startup_s: Interval
+    requests: int
+    records_per_request: float
+    """Mean over the job's requests."""
+    records_per_full_request: int
+    throughput_records_per_s: Interval
+    """Of one instance in the steady state."""
+    latency_s: Interval
+    latency_p99_s: Interval
+    memory_bytes: Interval | None
+    busiest_instance_share: float
+    """Share of all records on the busiest instance; 1/count when perfectly balanced."""
+    idle_instances: int
+    bottleneck: Bottleneck
+    extrapolated: bool
+    regime: str
+    price: Price
+
+
+class Alternative(Value, frozen=True):
+    """A configuration that was not chosen, with what it would have done, and why not."""
+
+    title: str
+    """"runner-up 1", or the guess it stands for: "defaults on ml.m5.xlarge"."""
+    configuration: Configuration
+    estimate: Estimate
+    reason: str
+    """In words: how much dearer or slower, "within noise of the choice", or which constraint it breaks."""
+    within_noise: bool
+
+
+class Rejection(Value, frozen=True):
+    """Why an instance type, or all settings of a kind, were refused."""
+
+    subject: str
+    """An instance type, or a group of candidates."""
+    limit: str
+    """Which limit: accelerator, price, memory, deadline, budget, time-out, payload, quota, filter."""
+    reason: str
+    candidates: int
+    """How many candidates fell to it."""
+
+
+class Plan(Document, frozen=True, tag="plan"):
+    """The recommendation."""
+
+    goal: Goal
+    workload: Workload
+    configuration: Configuration
+    estimate: Estimate
+    alternatives: tuple[Alternative, ...]
+    rejections: tuple[Rejection, ...]
+    pareto: tuple[Alternative, ...]
+    """Cost against finish time, cheapest first, mutually non-dominated in the middle estimates."""
+    candidates: int
+    """Size of the space that was decided."""
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    profile_digest: str
+    """sha256 of the profile document the plan rests on."""
+    transform_job: Json
+    """CreateTransformJob request with placeholders for names and URIs that `planner request` fills in."""

@@ -1,0 +1,123 @@
+"""The versioned file that a profiling session leaves: raw measurements and what decides comparability."""
+
+from planner.container.contract import ContainerDescription, ExecutionParameters
+from planner.documents import Document, Value
+from planner.interval import Interval
+from planner.records.dataset import SplitType
+
+
+class Host(Value, frozen=True):
+    """The machine that was measured on."""
+
+    cpu_model: str
+    """As /proc/cpuinfo names it; hypervisors often hide the marketing name."""
+    cpu_vendor: str = ""
+    cpu_family: int | None = None
+    cpu_model_number: int | None = None
+    """CPUID model: tells the generation where the name does not (143 Sapphire Rapids, 106 Ice Lake ...)."""
+    cpu_flags: tuple[str, ...] = ()
+    """Instruction sets that matter for inference: avx2, avx512f, avx512_vnni, amx_tile ..."""
+    logical_cpus: int
+    physical_cores: int | None = None
+    memory_bytes: int
+    system: str
+    """Kernel and operating system."""
+    accelerators: tuple[str, ...] = ()
+
+
+class Payload(Value, frozen=True):
+    """The sample that was sent."""
+
+    source: str
+    digest: str
+    """sha256 of the sample's bytes."""
+    content_type: str
+    accept: str | None = None
+    split_type: SplitType
+    records: int
+    bytes: int
+    largest_record_bytes: int
+
+    @property
+    def mean_record_bytes(self) -> float:
+        """Mean bytes per record of the sample."""
+        return self.bytes / self.records
+
+
+class Measurement(Value, frozen=True):
+    """One point: a closed loop with `concurrency` requests in flight, each of `records_per_request` records.
+
+    Little's law holds for every point as a check: concurrency = throughput_requests_per_s x mean latency.
+    """
+
+    records_per_request: int
+    concurrency: int
+    cpus: float
+    """CPUs that the container could use."""
+    workers: int | None = None
+    started_at_s: float
+    """Seconds since the profiling session began: drift shows against it."""
+    duration_s: float
+    """Length of the measured window, warm-up excluded."""
+    warmup_s: float
+    warmup_requests: int
+    requests: int
+    """Requests completed with status 2xx inside the window."""
+    errors: int
+    throughput_records_per_s: float
+    throughput_interval_records_per_s: Interval
+    """90 % interval of the long-run mean by batch means (samples of a closed loop are correlated)."""
+    latency_s: tuple[float, ...]
+    """Every sample in the window, in order of completion, in seconds."""
+    cpu_s: float | None = None
+    """CPU seconds that the container burnt in the window; None where it cannot be seen."""
+    memory_peak_bytes: int | None = None
+    request_bytes: float
+    """Mean body size of a request."""
+    response_bytes: float
+    """Mean body size of a response."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def throughput_requests_per_s(self) -> float:
+        """Requests completed per second."""
+        return self.throughput_records_per_s / self.records_per_request
+
+    @property
+    def mean_latency_s(self) -> float:
+        """Mean of the latency samples."""
+        return sum(self.latency_s) / len(self.latency_s)
+
+    @property
+    def cpu_s_per_record(self) -> float | None:
+        """CPU seconds per record; None where CPU use cannot be seen."""
+        return None if self.cpu_s is None else self.cpu_s / (self.requests * self.records_per_request)
+
+
+class LoadGenerator(Value, frozen=True):
+    """What the measuring itself costs, measured against a null server before the session."""
+
+    cpu_s_per_request: float
+    latency_s: float
+    """Median latency against the null server: the floor below which nothing can be told apart."""
+
+
+class Profile(Document, frozen=True, tag="profile"):
+    """Measurements of one container on one host with one sample."""
+
+    host: Host
+    container: ContainerDescription
+    execution_parameters: ExecutionParameters | None = None
+    usage_source: str | None = None
+    """Where CPU seconds and memory were read: cgroup-v1, cgroup-v2 or process-tree; None: not visible."""
+    payload: Payload
+    startup_s: float | None = None
+    """From start to the first /ping with 200; None for a server that was already running."""
+    first_invocation_s: float | None = None
+    """Latency of the very first request: loading that /ping did not wait for shows here."""
+    idle_memory_bytes: int | None = None
+    load_generator: LoadGenerator | None = None
+    measurements: tuple[Measurement, ...]
+    complete: bool = True
+    """False for the partial file of an interrupted session, which `--resume` goes on from."""
+    warnings: tuple[str, ...] = ()
