@@ -36,7 +36,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A frozen value with named fields that is part of a document. Change one with `replace`."""
 
 
-class Document(Value, frozen=True, tag_field="kind"):
+class Document(Value, frozen=True, kw_only=True, tag_field="kind"):
     """What stands at the top of every file: kind (the class's tag), format, when and by which version."""
 
     format: int = 1

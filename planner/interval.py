@@ -17,7 +17,7 @@ Z90 = 1.6448536269514722
 """Standard normal quantile at 0.95: half the width of a central 90 % interval, in standard deviations."""
 
 
-class Interval(Value, frozen=True):
+class Interval(Value, frozen=True, kw_only=True):
     """A 90 % prediction interval, low <= mid <= high, in the unit of the field that holds it."""
 
     low: float
@@ -42,7 +42,7 @@ class Interval(Value, frozen=True):
         return cls(low=mid / factor, mid=mid, high=mid * factor)
 
     def scaled(self, factor: float) -> "Interval":
-        """This quantity times an exactly known factor >= 0."""
+        """The quantity times an exactly known factor >= 0."""
         return Interval(low=self.low * factor, mid=self.mid * factor, high=self.high * factor)
 
     def plus(self, other: "Interval") -> "Interval":

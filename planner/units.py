@@ -7,6 +7,7 @@ One MB of ``MaxPayloadInMB`` is 2**20 bytes (derived from public job logs, see R
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 MIB: Final = 2**20
@@ -31,16 +32,15 @@ _BYTES_PER_UNIT: Final = {
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
-def _quantities(text: str, units: dict[str, float] | dict[str, int], bare: str, example: str) -> float:
+def _quantities(text: str, units: Mapping[str, float], bare: str, example: str) -> float:
     """Sum of every ``<number><unit>`` in text; a number alone is in the unit ``bare``."""
     cleaned = text.strip().lower()
     total, position = 0.0, 0
     while position < len(cleaned):
         match = _QUANTITY.match(cleaned, position)
-        unit = (match.group(2) or bare) if match else None
-        if match is None or unit not in units:
+        if match is None or (match[2] or bare) not in units:
             raise ValueError(f"{text!r} is not a quantity such as {example}; units: {', '.join(units)}")
-        total += float(match.group(1)) * units[unit]
+        total += float(match[1]) * units[match[2] or bare]
         position = match.end()
         while position < len(cleaned) and cleaned[position].isspace():
             position += 1

@@ -1,0 +1,1 @@
+"""What can be bought: instance types, prices, quotas."""

@@ -3,7 +3,7 @@
 from planner.documents import Value
 
 
-class Accelerator(Value, frozen=True):
+class Accelerator(Value, frozen=True, kw_only=True):
     """GPUs or Neuron chips of an instance."""
 
     name: str
@@ -11,7 +11,7 @@ class Accelerator(Value, frozen=True):
     memory_gib_each: float | None
 
 
-class InstanceType(Value, frozen=True):
+class InstanceType(Value, frozen=True, kw_only=True):
     """One row of the catalogue."""
 
     name: str

@@ -5,7 +5,7 @@ from typing import Literal
 from planner.documents import Value
 
 
-class Price(Value, frozen=True):
+class Price(Value, frozen=True, kw_only=True):
     """On-demand price of one instance type in one region."""
 
     instance_type: str

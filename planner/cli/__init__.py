@@ -1,0 +1,1 @@
+"""The command line: parse, one library call, render. Only this room prints and exits."""

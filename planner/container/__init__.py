@@ -1,0 +1,1 @@
+"""A model server that keeps the hosting contract, and the ways to have one."""

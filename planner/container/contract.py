@@ -12,7 +12,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 from planner.documents import Value
 
 
-class Limits(Value, frozen=True):
+class Limits(Value, frozen=True, kw_only=True):
     """What the container may use of the host."""
 
     cpus: float | None = None
@@ -20,7 +20,7 @@ class Limits(Value, frozen=True):
     memory_bytes: int | None = None
 
 
-class ExecutionParameters(Value, frozen=True):
+class ExecutionParameters(Value, frozen=True, kw_only=True):
     """What ``GET /execution-parameters`` answered; a field that was not there is None."""
 
     max_concurrent_transforms: int | None = None
@@ -29,7 +29,7 @@ class ExecutionParameters(Value, frozen=True):
     max_payload_mb: int | None = None
 
 
-class Address(Value, frozen=True):
+class Address(Value, frozen=True, kw_only=True):
     """Where the server listens."""
 
     host: str
@@ -38,14 +38,14 @@ class Address(Value, frozen=True):
     """Path before /ping and /invocations; empty or starting with '/' and not ending with it."""
 
 
-class Startup(Value, frozen=True):
+class Startup(Value, frozen=True, kw_only=True):
     """How long the container took to be ready."""
 
     ping_s: float
     """From start to the first ``/ping`` that answered 200."""
 
 
-class Usage(Value, frozen=True):
+class Usage(Value, frozen=True, kw_only=True):
     """What the container has used up to now."""
 
     cpu_s: float
@@ -57,7 +57,7 @@ class Usage(Value, frozen=True):
     source: Literal["cgroup-v1", "cgroup-v2", "process-tree"]
 
 
-class ContainerDescription(Value, frozen=True):
+class ContainerDescription(Value, frozen=True, kw_only=True):
     """What ran: enough to tell whether two profiles are of the same thing."""
 
     backend: Literal["docker", "process", "url", "model-dir"]
@@ -74,7 +74,7 @@ class ContainerDescription(Value, frozen=True):
     """Environment variable that sets `workers`, where known: what a plan may set on another instance type."""
 
 
-class Response(Value, frozen=True):
+class Response(Value, frozen=True, kw_only=True):
     """One answer of ``POST /invocations``."""
 
     status: int

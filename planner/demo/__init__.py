@@ -1,0 +1,1 @@
+"""The whole way on a bundled model and real records."""

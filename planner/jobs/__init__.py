@@ -1,0 +1,1 @@
+"""The job: its request, and running it."""

@@ -1,0 +1,1 @@
+"""How the container behaves where it was not measured."""

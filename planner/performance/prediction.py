@@ -1,7 +1,7 @@
 """What the performance model answers: columns for the search, one row of intervals for people."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,7 @@ Bottleneck: TypeAlias = Literal[
 """What limits: one request at a time; CPU time; worker processes; requests in flight; a lock or interpreter
 lock; waiting on something else; the network; the job's fixed start-up; one object too large to share out."""
 
-BOTTLENECKS: tuple[Bottleneck, ...] = (
-    "service time", "cpu", "workers", "concurrency", "serial section", "waiting", "network", "start-up", "largest object",
-)  # fmt: skip
+BOTTLENECKS: tuple[Bottleneck, ...] = get_args(Bottleneck)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +61,7 @@ class Columns:
     """True outside the measured hull (records per request, concurrency per worker, CPUs)."""
 
 
-class Prediction(Document, frozen=True, tag="prediction"):
+class Prediction(Document, frozen=True, kw_only=True, tag="prediction"):
     """One predicted point."""
 
     records_per_request: int

@@ -1,0 +1,1 @@
+"""Deciding: the space, its evaluation, the search, the plan."""

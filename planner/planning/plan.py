@@ -7,7 +7,7 @@ from planner.performance.prediction import Bottleneck
 from planner.planning.space import Configuration
 
 
-class Goal(Value, frozen=True):
+class Goal(Value, frozen=True, kw_only=True):
     """What was asked for."""
 
     objective: str
@@ -22,7 +22,7 @@ class Goal(Value, frozen=True):
     max_instance_count: int
 
 
-class Workload(Value, frozen=True):
+class Workload(Value, frozen=True, kw_only=True):
     """The job's input, as far as the estimate depends on it."""
 
     input: str
@@ -39,7 +39,7 @@ class Workload(Value, frozen=True):
     """How many times over the scanned input was taken (`--repeat`)."""
 
 
-class Estimate(Value, frozen=True):
+class Estimate(Value, frozen=True, kw_only=True):
     """What one configuration would do."""
 
     cost_usd: Interval
@@ -68,7 +68,7 @@ class Estimate(Value, frozen=True):
     price: Price
 
 
-class Alternative(Value, frozen=True):
+class Alternative(Value, frozen=True, kw_only=True):
     """A configuration that was not chosen, with what it would have done, and why not."""
 
     title: str
@@ -80,7 +80,7 @@ class Alternative(Value, frozen=True):
     within_noise: bool
 
 
-class Rejection(Value, frozen=True):
+class Rejection(Value, frozen=True, kw_only=True):
     """Why an instance type, or all settings of a kind, were refused."""
 
     subject: str
@@ -92,7 +92,7 @@ class Rejection(Value, frozen=True):
     """How many candidates fell to it."""
 
 
-class Plan(Document, frozen=True, tag="plan"):
+class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     """The recommendation."""
 
     goal: Goal

@@ -13,7 +13,7 @@ MAX_INSTANCE_COUNT: Final = 100
 """Largest InstanceCount. Source: TransformResources docs; an account's quota is usually lower."""
 
 
-class Configuration(Value, frozen=True):
+class Configuration(Value, frozen=True, kw_only=True):
     """One point of the space: everything the user would otherwise guess."""
 
     instance_type: str

@@ -6,7 +6,7 @@ from planner.interval import Interval
 from planner.records.dataset import SplitType
 
 
-class Host(Value, frozen=True):
+class Host(Value, frozen=True, kw_only=True):
     """The machine that was measured on."""
 
     cpu_model: str
@@ -25,7 +25,7 @@ class Host(Value, frozen=True):
     accelerators: tuple[str, ...] = ()
 
 
-class Payload(Value, frozen=True):
+class Payload(Value, frozen=True, kw_only=True):
     """The sample that was sent."""
 
     source: str
@@ -44,7 +44,7 @@ class Payload(Value, frozen=True):
         return self.bytes / self.records
 
 
-class Measurement(Value, frozen=True):
+class Measurement(Value, frozen=True, kw_only=True):
     """One point: a closed loop with `concurrency` requests in flight, each of `records_per_request` records.
 
     Little's law holds for every point as a check: concurrency = throughput_requests_per_s x mean latency.
@@ -94,7 +94,7 @@ class Measurement(Value, frozen=True):
         return None if self.cpu_s is None else self.cpu_s / (self.requests * self.records_per_request)
 
 
-class LoadGenerator(Value, frozen=True):
+class LoadGenerator(Value, frozen=True, kw_only=True):
     """What the measuring itself costs, measured against a null server before the session."""
 
     cpu_s_per_request: float
@@ -102,7 +102,7 @@ class LoadGenerator(Value, frozen=True):
     """Median latency against the null server: the floor below which nothing can be told apart."""
 
 
-class Profile(Document, frozen=True, tag="profile"):
+class Profile(Document, frozen=True, kw_only=True, tag="profile"):
     """Measurements of one container on one host with one sample."""
 
     host: Host

@@ -1,0 +1,1 @@
+"""What the input is made of: splitting, packing, data sets."""

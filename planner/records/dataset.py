@@ -8,7 +8,7 @@ SplitType: TypeAlias = Literal["None", "Line", "RecordIO", "TFRecord"]
 CompressionType: TypeAlias = Literal["None", "Gzip"]
 
 
-class InputObject(Value, frozen=True):
+class InputObject(Value, frozen=True, kw_only=True):
     """One object of the input, or a run of consecutive objects of the same shape (in key order).
 
     An object is never divided between instances, so it is the grain of parallelism over instances.
@@ -26,7 +26,7 @@ class InputObject(Value, frozen=True):
     """How many consecutive objects have this shape; a scanned object has 1, a described layout many."""
 
 
-class RecordSizes(Value, frozen=True):
+class RecordSizes(Value, frozen=True, kw_only=True):
     """Distribution of record sizes over the whole input, in bytes (delimiters included, as sent)."""
 
     count: int
@@ -42,7 +42,7 @@ class RecordSizes(Value, frozen=True):
         return self.total_bytes / self.count if self.count else 0.0
 
 
-class Dataset(Document, frozen=True, tag="dataset"):
+class Dataset(Document, frozen=True, kw_only=True, tag="dataset"):
     """The input of one transform job."""
 
     input: str

@@ -1,0 +1,1 @@
+"""Plans, profiles and data sets as people read them."""
