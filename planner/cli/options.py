@@ -1,0 +1,180 @@
+"""What several commands share: where results go, which container, values with units."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from planner.documents import Document, to_json, write_document
+from planner.units import parse_bytes, parse_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from planner.container.contract import Container
+
+C = TypeVar("C", bound=Callable[..., Any])
+OutputFormat = Literal["text", "json"]
+
+
+class _Duration(click.ParamType[float]):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            return parse_seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _CountList(click.ParamType[tuple[int, ...]]):
+    name = "n,n,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            counts = tuple(sorted({int(part) for part in value.split(",")}))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,16,256", param, ctx)
+        if counts[0] < 1:
+            self.fail(f"{counts[0]} is below 1", param, ctx)
+        return counts
+
+
+DURATION = _Duration()
+"""``90m``, ``1h30m``, ``45s``, ``3600`` (bare numbers are seconds) -> seconds."""
+SIZE = _Size()
+"""``2g``, ``512m``, ``6MiB`` -> bytes."""
+COUNT_LIST = _CountList()
+"""``1,16,256`` -> ascending tuple of distinct counts."""
+
+
+def stderr_console() -> "Console":
+    """The console for everything that is not the result: progress, warnings, what was resolved."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def output_options(command: C) -> C:
+    """Add ``-o/--output`` and ``--format`` to a command."""
+    command = click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the result document (JSON) to this file, whole or not at all.",
+    )(command)
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What stdout shows: text for people, or the JSON document.",
+    )(command)
+
+
+def emit(
+    document: Document, rendered: "Callable[[], RenderableType]", *, output: Path | None, format_: OutputFormat
+) -> None:
+    """Write the document where it was asked for, and show it on stdout as text or JSON."""
+    if output is not None:
+        write_document(output, document)
+    if format_ == "json":
+        click.echo(to_json(document), nl=False)
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(rendered())
+    if output is not None:
+        stderr_console().print(f"Written to {output}", markup=False)
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...] | None) -> dict[str, str]:
+    pairs = {}
+    for text in value or ():
+        name, equals, rest = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx=ctx, param=param)
+        pairs[name] = rest
+    return pairs
+
+
+def pair_option(*names: str, help_: str) -> Callable[[C], C]:
+    """A repeatable NAME=VALUE option that arrives as a dict."""
+    return click.option(*names, multiple=True, metavar="NAME=VALUE", callback=_pairs, help=help_)
+
+
+def container_options(command: C) -> C:
+    """Add the options that say which container to use; they arrive as keyword arguments for `opened_container`."""
+    options = [
+        click.option(
+            "--model-dir",
+            type=click.Path(path_type=Path),
+            metavar="DIR|model.tar.gz",
+            help="A SageMaker model archive or directory with inference.py (model_fn, input_fn, predict_fn, "
+            "output_fn), served here by gunicorn. Needs the [serve] extra.",
+        ),
+        click.option(
+            "--command",
+            "command_line",
+            metavar='"CMD"',
+            help="A command that starts a server; it is told its port in SAGEMAKER_BIND_TO_PORT.",
+        ),
+        click.option("--url", help="A server that already runs, such as http://127.0.0.1:8080."),
+        pair_option("--env", help_="Environment variable for the container; repeatable."),
+        click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="CPUs the container may use."),
+        click.option("--memory", type=SIZE, help="Memory the container may use, such as 2g."),
+        click.option(
+            "--startup-timeout",
+            type=DURATION,
+            default="120s",
+            show_default=True,
+            help="How long the container may take to answer /ping with 200.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def opened_container(
+    *,
+    model_dir: Path | None,
+    command_line: str | None,
+    url: str | None,
+    env: dict[str, str],
+    cpus: float | None,
+    memory: int | None,
+    startup_timeout: float,
+) -> "Container":
+    """The container that the options name, not yet started. Raises click.UsageError unless exactly one is named."""
+    from planner.container import open_container
+    from planner.container.contract import Limits
+
+    if sum(x is not None for x in (model_dir, command_line, url)) != 1:
+        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
+    return open_container(
+        model_dir=model_dir,
+        command=command_line,
+        url=url,
+        environment=env,
+        limits=Limits(cpus=cpus, memory_bytes=memory),
+        startup_timeout_s=startup_timeout,
+    )
