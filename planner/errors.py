@@ -85,6 +85,12 @@ class MissingDependencyError(PlannerError):
     exit_code = 35
 
 
+class ContainerLimitError(PlannerError):
+    """A CPU or memory limit that this machine cannot impose; says why and what it could."""
+
+    exit_code = 36
+
+
 # --- profiling and model -----------------------------------------------------------------------------
 class ProfileError(PlannerError):
     """A profile that cannot support what is asked of it (too few points, other payload, other host)."""

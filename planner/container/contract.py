@@ -72,6 +72,8 @@ class ContainerDescription(Value, frozen=True, kw_only=True):
     """Worker processes, where known (SAGEMAKER_MODEL_SERVER_WORKERS or the backend's own choice)."""
     worker_variable: str | None = None
     """Environment variable that sets `workers`, where known: what a plan may set on another instance type."""
+    cpu_set: tuple[int, ...] | None = None
+    """Numbers of the CPUs it is pinned to, as sched_setaffinity counts them; None: not pinned, or not known."""
 
 
 class Response(Value, frozen=True, kw_only=True):
