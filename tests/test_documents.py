@@ -29,7 +29,7 @@ def test_a_document_names_its_kind_format_time_and_version() -> None:
         ('"kind": "dataset"', '"kind": "plan"', "Invalid value 'plan'"),
         ('"format": 1', '"format": 2', "upgrade the planner"),
         ('"split_type": "Line"', '"split_type": "Lines"', r"\$.split_type"),
-        ("{", "", "not JSON"),
+        ("]", "", "not JSON"),
     ],
 )
 def test_a_faulty_document_is_refused_with_the_path_of_the_fault(old: str, new: str, complaint: str) -> None:
