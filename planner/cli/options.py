@@ -165,11 +165,11 @@ def opened_container(
     startup_timeout: float,
 ) -> "Container":
     """The container that the options name, not yet started. Raises click.UsageError unless exactly one is named."""
+    if sum(x is not None for x in (model_dir, command_line, url)) != 1:
+        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
     from planner.container import open_container
     from planner.container.contract import Limits
 
-    if sum(x is not None for x in (model_dir, command_line, url)) != 1:
-        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
     return open_container(
         model_dir=model_dir,
         command=command_line,

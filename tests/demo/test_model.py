@@ -44,7 +44,7 @@ def test_the_packed_functions_answer_one_line_per_record_in_both_formats(demo: D
     [(b"1,2,3\n", "text/csv"), (b"1,2,3\n", "image/png"), (b'{"features":[1]}\n', "application/jsonlines")],
 )
 def test_records_of_another_type_or_width_are_refused(body: bytes, content_type: str) -> None:
-    with pytest.raises(ValueError, match="content type|64 numbers"):
+    with pytest.raises(ValueError, match=r"content type|64 numbers"):
         inference.input_fn(body, content_type)
 
 
