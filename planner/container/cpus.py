@@ -1,0 +1,53 @@
+"""Which CPUs a container is pinned to."""
+
+import os
+from pathlib import Path
+
+from planner.container.contract import Limits
+from planner.errors import ContainerLimitError
+
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+
+
+def available_cpus() -> tuple[int, ...]:
+    """Numbers of the CPUs that this process may run on, in order."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def _place(cpu: int) -> tuple[int, int, int]:
+    """Package, core and number of a CPU: sorting by it puts the hyperthreads of one core side by side."""
+    folder = _TOPOLOGY / f"cpu{cpu}" / "topology"
+    try:
+        package = int((folder / "physical_package_id").read_text())
+        return package, int((folder / "core_id").read_text()), cpu
+    except (OSError, ValueError):
+        return 0, cpu, cpu
+
+
+def choose_cpus(limits: Limits) -> tuple[int, ...] | None:
+    """The CPUs for a container with these limits; None: not pinned.
+
+    Whole CPUs by affinity rather than a quota: a quota of the kernel's scheduler lets the server run full speed and
+    then halts it for the rest of each 100 ms, which makes its latency bimodal, and thread pools still see every CPU.
+    The last CPUs are taken, hyperthreads of one core together (as an instance type's vCPUs are), which leaves the
+    first, where interrupts usually land, to the load generator. Raises ContainerLimitError.
+    """
+    if limits.cpus is None:
+        return None
+    available = available_cpus()
+    if limits.cpus != int(limits.cpus) or limits.cpus < 1:
+        raise ContainerLimitError(
+            f"a limit of {limits.cpus:g} CPUs cannot be imposed on a process: it is pinned to whole CPUs. "
+            f"Ask for a whole number from 1 to {len(available)}."
+        )
+    count = int(limits.cpus)
+    if count > len(available):
+        raise ContainerLimitError(
+            f"a limit of {count} CPUs is more than the {len(available)} that this process may use. "
+            f"Ask for at most {len(available)}; larger instance types are predicted, not measured."
+        )
+    if not hasattr(os, "sched_setaffinity"):
+        raise ContainerLimitError("this system cannot pin a process to CPUs; leave the CPU limit out, or use Linux.")
+    return tuple(sorted(sorted(available, key=_place)[-count:]))

@@ -1,0 +1,243 @@
+"""CPU seconds and memory of a container that runs as processes of this machine.
+
+Two ways to know them, tried in this order:
+
+- a control group of its own (planner.container.cgroup): CPU seconds of everything that ever ran in it, to the
+  nanosecond (what runs at the moment is up to one scheduler tick, 1 to 10 ms, behind). Memory is usage minus file
+  cache: what decides an out-of-memory kill. The peak is the kernel's high-water mark, read and restarted every
+  quarter second, minus the lesser of the file caches before and after: exact to what the cache grew in between.
+- the process tree (psutil): CPU seconds in clock ticks (10 ms each), ended children included once their parent
+  has collected them. Memory is resident minus shared, summed: pages that workers share since a fork count once per
+  worker (too high for servers that preload), and the peak is the highest of samples (too low for short spikes).
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import psutil
+
+from planner.container.cgroup import Cgroup, make_cgroup
+from planner.container.contract import Limits, Usage
+from planner.errors import ContainerLimitError
+from planner.units import show_bytes
+
+Accounting = Literal["auto", "process-tree"]
+
+_CGROUP_PERIOD_S = 0.25
+_TREE_PERIOD_S = 0.1
+
+
+class UsageMeter(Protocol):
+    """Follows one container's use of the machine."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Control groups that the server joins when it starts."""
+        ...
+
+    def begin(self, supervisor: int) -> None:
+        """Follow the descendants of that process."""
+        ...
+
+    def usage(self) -> Usage:
+        """What it has used up to now."""
+        ...
+
+    def reset_memory_peak(self) -> None:
+        """Start a new peak from what is in use now."""
+        ...
+
+    def oom_kills(self) -> int:
+        """Processes that the kernel killed for memory, as far as can be seen."""
+        ...
+
+    def close(self) -> None:
+        """Stop following and remove what was made for it."""
+        ...
+
+
+class _Sampler:
+    """Calls a function every period on a thread of its own, until closed."""
+
+    def __init__(self, sample: Callable[[], object], period_s: float) -> None:
+        self._sample = sample
+        self._period_s = period_s
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memory peak", daemon=True)
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._period_s):
+            self._sample()
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+
+class CgroupMeter:
+    """Usage of a control group."""
+
+    def __init__(self, cgroup: Cgroup) -> None:
+        self._cgroup = cgroup
+        self._lock = threading.Lock()
+        self._file_bytes = 0
+        self._peak_bytes = 0
+        self._sampler = _Sampler(self.sample, _CGROUP_PERIOD_S)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The group's folders, one per hierarchy."""
+        return self._cgroup.folders
+
+    def begin(self, supervisor: int) -> None:
+        """Start sampling; the supervisor itself stays outside the group."""
+        del supervisor
+        self._sampler.begin()
+
+    def sample(self) -> int:
+        """Memory in use now, in bytes; the peak since the last sample is noted."""
+        with self._lock:
+            reading = self._cgroup.memory(restart=True)
+            in_use = max(0, reading.usage_bytes - reading.file_bytes)
+            highest = reading.high_water_bytes - min(self._file_bytes, reading.file_bytes)
+            self._file_bytes = reading.file_bytes
+            self._peak_bytes = max(self._peak_bytes, highest, in_use)
+            return in_use
+
+    def usage(self) -> Usage:
+        """What the group has used up to now."""
+        in_use = self.sample()
+        return Usage(
+            cpu_s=self._cgroup.cpu_s(),
+            memory_bytes=in_use,
+            memory_peak_bytes=self._peak_bytes,
+            source=self._cgroup.source,
+        )
+
+    def reset_memory_peak(self) -> None:
+        """Start a new peak from what is in use now."""
+        in_use = self.sample()
+        with self._lock:
+            self._peak_bytes = in_use
+
+    def oom_kills(self) -> int:
+        """As the group counts them."""
+        try:
+            return self._cgroup.oom_kills()
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        """Stop sampling; kill what is left in the group and remove it."""
+        self._sampler.close()
+        self._cgroup.close()
+
+
+class ProcessTreeMeter:
+    """Usage of the supervisor's descendants."""
+
+    folders: tuple[Path, ...] = ()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._supervisor: psutil.Process | None = None
+        self._cpu_s = 0.0
+        self._peak_bytes = 0
+        self._sampler = _Sampler(self.sample, _TREE_PERIOD_S)
+
+    def begin(self, supervisor: int) -> None:
+        """Follow the descendants of the supervisor."""
+        with contextlib.suppress(psutil.Error):  # it has ended already: the start will say so
+            self._supervisor = psutil.Process(supervisor)
+        self._sampler.begin()
+
+    def _processes(self) -> list[psutil.Process]:
+        if self._supervisor is None:
+            return []
+        try:
+            return self._supervisor.children(recursive=True)
+        except psutil.Error:
+            return []
+
+    def sample(self) -> int:
+        """Memory in use now, in bytes; a new peak is noted."""
+        with self._lock:
+            in_use = 0
+            for process in self._processes():
+                with contextlib.suppress(psutil.Error):
+                    memory = process.memory_info()
+                    in_use += memory.rss - getattr(memory, "shared", 0)
+            self._peak_bytes = max(self._peak_bytes, in_use)
+            return in_use
+
+    def _read_cpu_s(self) -> float:
+        """CPU seconds of the live descendants, of the children they collected, and of those the supervisor did."""
+        total = 0.0
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        if self._supervisor is not None:
+            with contextlib.suppress(psutil.Error):
+                times = self._supervisor.cpu_times()
+                total += times.children_user + times.children_system
+        return total
+
+    def usage(self) -> Usage:
+        """What the tree has used up to now; CPU seconds never fall, though a process may end between two readings."""
+        in_use = self.sample()
+        with self._lock:
+            self._cpu_s = max(self._cpu_s, self._read_cpu_s())
+            return Usage(
+                cpu_s=self._cpu_s, memory_bytes=in_use, memory_peak_bytes=self._peak_bytes, source="process-tree"
+            )
+
+    def reset_memory_peak(self) -> None:
+        """Start a new peak from what is in use now."""
+        in_use = self.sample()
+        with self._lock:
+            self._peak_bytes = in_use
+
+    def oom_kills(self) -> int:
+        """Not visible in a process tree: 0."""
+        return 0
+
+    def close(self) -> None:
+        """Stop sampling."""
+        self._sampler.close()
+
+
+def open_meter(limits: Limits, accounting: Accounting = "auto") -> UsageMeter:
+    """A meter for a container about to start: a control group where one can be made, else the process tree.
+
+    Raises ContainerLimitError when a memory limit is asked for and no control group can impose it (a limit on
+    address space is another thing: it also counts what is mapped and never touched).
+    """
+    try:
+        if accounting == "process-tree":
+            raise PermissionError("accounting by the process tree was asked for")
+        cgroup = make_cgroup()
+    except OSError as error:
+        if limits.memory_bytes is not None:
+            raise ContainerLimitError(
+                f"a memory limit of {show_bytes(limits.memory_bytes)} needs a control group, and none can be made "
+                f"here: {error}. Run as root, or leave the memory limit out: use is measured either way."
+            ) from error
+        return ProcessTreeMeter()
+    try:
+        if limits.memory_bytes is not None:
+            cgroup.limit_memory(limits.memory_bytes)
+    except OSError as error:
+        cgroup.close()
+        raise ContainerLimitError(
+            f"a memory limit of {show_bytes(limits.memory_bytes or 0)} was refused by the kernel: {error}. "
+            "Ask for another amount."
+        ) from error
+    return CgroupMeter(cgroup)
