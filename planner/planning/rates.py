@@ -1,0 +1,172 @@
+"""What one instance does in the steady state: (type, setting) -> throughput, latency, memory, and the limits on them.
+
+symbol   meaning                                   shape
+T, K     instance types, settings
+X        throughput of one instance, records/s     (T, K)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.catalogue.instances import InstanceType
+from planner.catalogue.prices import Price
+from planner.interval import Interval
+from planner.performance.prediction import BOTTLENECKS, Bounds, Columns
+from planner.planning.space import Floats, Ints, Settings
+from planner.units import GIB
+
+Limit: TypeAlias = Literal["none", "memory", "time-out", "response", "objects", "deadline", "budget"]
+LIMITS: Final[tuple[Limit, ...]] = get_args(Limit)
+"""Codes of the rejection columns: 0 is feasible. "objects": more instances than objects, which is idle money: an
+object is never divided, so instance K + 1 of K objects never gets one, and the bill grows by it."""
+
+MEMORY_SHARE: Final = 0.9
+MEMORY_RESERVE_BYTES: Final = GIB
+"""What the service's own agent and the operating system need is not published: a tenth and one GiB stay free."""
+LONGEST_INVOCATION_S: Final = 3600.0
+"""Largest InvocationsTimeoutInSeconds. Source: ModelClientConfig, CreateTransformJob docs."""
+
+
+class Model(Protocol):
+    """What the planning needs of a performance model."""
+
+    def predict_columns(
+        self,
+        *,
+        records_per_request: Floats,
+        concurrency: Ints,
+        vcpus: Ints,
+        latency_speed: Bounds,
+        capacity_cores: Bounds,
+        workers: Ints,
+    ) -> Columns:
+        """Predictions for every point of the broadcast shape."""
+        ...
+
+    def workers_on(self, vcpus: int) -> int:
+        """Worker processes that the container is to run on that many vCPUs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An instance type that may be chosen: what it has, what it costs, how fast it is beside the profiled host."""
+
+    kind: InstanceType
+    price: Price
+    latency_speed: Interval
+    capacity_cores: Interval
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Limits of the container that candidates must keep."""
+
+    longest_request_s: float
+    """The worker's own time-out where the plan cannot raise it; at most 3600 s."""
+    response_limit_bytes: float | None
+    """Largest response that the model server sends; None: no limit known."""
+    request_bytes_per_record: float
+    response_bytes_per_record: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The steady state of every (type, setting); arrays are (T, K)."""
+
+    throughput: Bounds
+    """records/s of one instance; never above what its network carries."""
+    latency: Bounds
+    latency_p99: Bounds
+    memory: Bounds
+    """bytes; NaN where the profile could not see it."""
+    bottleneck: NDArray[np.int8]
+    extrapolated: NDArray[np.bool_]
+    limit: NDArray[np.int8]
+    """Index into LIMITS: which limit rejects the setting on the type, whatever the count."""
+    slower: Floats
+    """ln(mid / low) of throughput: log half-width towards a longer job."""
+    faster: Floats
+    """ln(high / mid) of throughput."""
+
+
+def column(intervals: Sequence[Interval]) -> Bounds:
+    """(T,) the intervals as one column."""
+    return Bounds(
+        low=np.array([i.low for i in intervals]),
+        mid=np.array([i.mid for i in intervals]),
+        high=np.array([i.high for i in intervals]),
+    )
+
+
+def rates(model: Model, offers: Sequence[Offer], settings: Settings, caps: Caps) -> Rates:
+    """The predictions for every offer and setting, capped by the network, with the limits that they break."""
+    predicted = model.predict_columns(
+        records_per_request=settings.records_per_request[None, :],
+        concurrency=settings.concurrency[None, :],
+        vcpus=np.array([offer.kind.vcpus for offer in offers])[:, None],
+        latency_speed=_rows(column([offer.latency_speed for offer in offers])),
+        capacity_cores=_rows(column([offer.capacity_cores for offer in offers])),
+        workers=np.array([offer.workers for offer in offers])[:, None],
+    )
+    throughput, over_network = _network_capped(predicted.throughput_records_per_s, offers, caps)
+    return Rates(
+        throughput=throughput,
+        latency=predicted.latency_s,
+        latency_p99=predicted.latency_p99_s,
+        memory=predicted.memory_bytes,
+        bottleneck=np.where(over_network, np.int8(BOTTLENECKS.index("network")), predicted.bottleneck),
+        extrapolated=predicted.extrapolated,
+        limit=_limits(predicted, offers, settings, caps),
+        slower=np.log(throughput.mid / throughput.low),
+        faster=np.log(throughput.high / throughput.mid),
+    )
+
+
+def memory_available_bytes(kind: InstanceType) -> float:
+    """What the container may use on the type: its memory less a tenth and one GiB."""
+    return kind.memory_gib * GIB * MEMORY_SHARE - MEMORY_RESERVE_BYTES
+
+
+def _rows(bounds: Bounds) -> Bounds:
+    return Bounds(low=bounds.low[:, None], mid=bounds.mid[:, None], high=bounds.high[:, None])
+
+
+def _network_capped(throughput: Bounds, offers: Sequence[Offer], caps: Caps) -> tuple[Bounds, NDArray[np.bool_]]:
+    """Throughput bounded by the sustained network rate / bytes of a record, in and out; no bound where unpublished."""
+    bytes_per_record = max(caps.request_bytes_per_record, caps.response_bytes_per_record, 1e-9)
+    gbps = [offer.kind.network_baseline_gbps for offer in offers]
+    cap = np.array([np.inf if g is None else g * 1e9 / 8 / bytes_per_record for g in gbps])[:, None]
+    bounded = Bounds(
+        low=np.minimum(throughput.low, cap), mid=np.minimum(throughput.mid, cap), high=np.minimum(throughput.high, cap)
+    )
+    return bounded, throughput.mid > cap
+
+
+def _limits(predicted: Columns, offers: Sequence[Offer], settings: Settings, caps: Caps) -> NDArray[np.int8]:
+    """(T, K) the first limit that the cautious end of the prediction breaks; unknown memory breaks none."""
+    room = np.array([memory_available_bytes(offer.kind) for offer in offers])[:, None]
+    limit = np.zeros(predicted.latency_s.mid.shape, dtype=np.int8)
+    if caps.response_limit_bytes is not None:
+        too_long = settings.records_per_request * caps.response_bytes_per_record > caps.response_limit_bytes
+        limit[:, too_long] = LIMITS.index("response")
+    limit[predicted.latency_p99_s.high > caps.longest_request_s] = LIMITS.index("time-out")
+    limit[np.nan_to_num(predicted.memory_bytes.high) > room] = LIMITS.index("memory")
+    return _inherited(limit, settings)
+
+
+def _inherited(limit: NDArray[np.int8], settings: Settings) -> NDArray[np.int8]:
+    """(T, K) where more concurrency never passes a limit that less of the same packing breaks.
+
+    Latency and memory grow with the concurrency; a fitted model may wiggle, and the search's proof rests on this.
+    """
+    inside = settings.at_concurrency >= 0
+    ladder = np.where(inside, limit[:, settings.at_concurrency], np.int8(0))
+    inherited = limit.copy()
+    inherited[:, settings.at_concurrency[inside]] = np.maximum.accumulate(ladder, axis=2)[:, inside]
+    return inherited
