@@ -6,6 +6,7 @@ from planner.documents import Document, Value
 
 SplitType: TypeAlias = Literal["None", "Line", "RecordIO", "TFRecord"]
 CompressionType: TypeAlias = Literal["None", "Gzip"]
+BatchStrategy: TypeAlias = Literal["MultiRecord", "SingleRecord"]
 
 
 class InputObject(Value, frozen=True, kw_only=True):
