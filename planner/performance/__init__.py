@@ -1,1 +1,6 @@
 """How the container behaves where it was not measured."""
+
+from planner.performance.model import PerformanceModel
+from planner.performance.prediction import BOTTLENECKS, Bottleneck, Bounds, Columns, Prediction
+
+__all__ = ["BOTTLENECKS", "Bottleneck", "Bounds", "Columns", "PerformanceModel", "Prediction"]

@@ -1,0 +1,192 @@
+"""The fitted server on the host it was profiled on, tabulated for speed.
+
+symbol   meaning                                                           unit
+S, Q, n  service time, spacing and sharpness, averaged over the committee  s, s, 1
+D        CPU seconds of a request; alone (low c) and loaded (high c)       s
+φ        share of the service time spent on the CPU, D/S cut at 1          1
+E(b, c)  ln X of committee and correction together, less ln X of (S, Q, n) 1
+h(b, c)  half width of the 90 % interval on the log scale                  1
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from planner.performance.committee import Committee, fit_committee
+from planner.performance.intervals import Hull, half_width, inflation
+from planner.performance.limits import split
+from planner.performance.points import Points
+from planner.performance.prediction import Floats
+from planner.performance.residual import Residual, Surface, fit_residual
+from planner.performance.scaling import seconds_per_request
+from planner.performance.service import Line, fit_line
+
+_LARGEST_BATCH: Final = 1e8
+"""Records per request that 100 MB of payload could never exceed."""
+_ROWS: Final = 700
+_TABLE: Final = (57, 65)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """What depends on records per request alone; arrays of one shape."""
+
+    service_s: Floats
+    cpu_limit_s: Floats
+    slots_limit_s: Floats
+    serial_limit_s: Floats
+    on_cpu_share: Floats
+    cores: Floats
+    """CPUs that one request in service keeps busy, D/S."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostModel:
+    """Everything fitted from one profile's throughput."""
+
+    points: Points
+    committee: Committee
+    residual: Residual
+    hull: Hull
+    cpus: float
+    workers: float | None
+    sharpness: float
+    serial_share: float | None
+    """σ over CPU limits; None where CPUs were not varied."""
+    cpu_alone: Line | None
+    cpu_loaded: Line | None
+    factor: float
+    """q of planner.performance.intervals."""
+    left_out_errors: Floats
+    """(n,): ln X measured - predicted by the whole model without the point."""
+    table: Floats
+    """(rows, 6): the logarithm-free columns of Curves on an even grid of ln b."""
+    correction: Surface
+    width: Surface
+
+    def curves(self, records_per_request: Floats) -> Curves:
+        """The curves at b, interpolated on the table."""
+        step = np.log(_LARGEST_BATCH) / (_ROWS - 1)
+        position = np.clip(np.log(records_per_request) / step, 0.0, _ROWS - 1.000001)
+        row = position.astype(np.intp)
+        part = (position - row)[..., None]
+        values = self.table[row] * (1 - part) + self.table[row + 1] * part
+        return Curves(
+            service_s=values[..., 0],
+            cpu_limit_s=values[..., 1],
+            slots_limit_s=values[..., 2],
+            serial_limit_s=values[..., 3],
+            on_cpu_share=values[..., 4],
+            cores=values[..., 5],
+        )
+
+
+def fit_host(points: Points, workers: float | None) -> HostModel:
+    """The server's model on its own host, from its measured points."""
+    committee = fit_committee(points)
+    residual = fit_residual(points, committee.residuals)
+    errors, claimed = _left_out(points, committee, residual)
+    factor = inflation(errors, claimed)
+    cpu_lines = _cpu_lines(points)
+    scaled = [law.serial_share for law in committee.laws if law.form.scaled]
+    sharpness = float(committee.weights @ [law.sharpness for law in committee.laws])
+    correction, width = _surfaces(committee, residual, points, factor, sharpness)
+    return HostModel(
+        points=points,
+        committee=committee,
+        residual=residual,
+        hull=Hull.of(points),
+        cpus=float(points.cpus.max()),
+        workers=workers,
+        sharpness=sharpness,
+        serial_share=float(committee.weights @ scaled) if scaled else None,
+        cpu_alone=cpu_lines[0],
+        cpu_loaded=cpu_lines[1],
+        factor=factor,
+        left_out_errors=errors,
+        table=_table(committee, cpu_lines, float(points.cpus.max()), workers),
+        correction=correction,
+        width=width,
+    )
+
+
+def _left_out(points: Points, committee: Committee, residual: Residual) -> tuple[Floats, Floats]:
+    """Error of the whole model at each point without it, and the standard deviation it claimed there."""
+    errors, claimed = np.empty(len(points)), np.empty(len(points))
+    for index in range(len(points)):
+        row = committee.left_out_residuals[index]
+        mean, sd = residual.without(row, index)
+        errors[index], claimed[index] = row[index] - mean, sd
+    return errors, claimed
+
+
+def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:
+    """CPU seconds of a request at the lowest and at the highest concurrency of each number of records."""
+    seen = points.keep(~np.isnan(points.cpu_s_per_request) & (points.cpu_s_per_request > 0))
+    if len(seen) < 2:
+        return None, None
+    lines = []
+    for pick in (np.min, np.max):
+        extreme = np.zeros(len(seen), dtype=np.bool_)
+        for records in np.unique(seen.records_per_request):
+            same = seen.records_per_request == records
+            extreme |= same & (seen.concurrency == pick(seen.concurrency[same]))
+        chosen = seen.keep(extreme)
+        lines.append(fit_line(chosen.records_per_request, chosen.cpu_s_per_request))
+    return lines[0], lines[1]
+
+
+def mean_times(committee: Committee, records_per_request: Floats) -> tuple[Floats, Floats]:
+    """S(b) and Q(b): geometric means over the committee."""
+    service = np.stack([np.log(law.service_time_s(records_per_request)) for law in committee.laws])
+    spacing = np.stack([np.log(law.spacing_s(records_per_request)) for law in committee.laws])
+    return np.exp(committee.weights @ service), np.exp(committee.weights @ spacing)
+
+
+def _table(
+    committee: Committee, cpu_lines: tuple[Line | None, Line | None], cpus: float, workers: float | None
+) -> Floats:
+    """The columns of Curves at many b; without CPU accounting, service within the CPUs is taken as CPU time."""
+    records = np.exp(np.linspace(0.0, np.log(_LARGEST_BATCH), _ROWS))
+    service, spacing = mean_times(committee, records)
+    assumed = np.minimum(service, cpus * spacing)
+    alone, loaded = (assumed if line is None else line.at(records) for line in cpu_lines)
+    limits = split(spacing_s=spacing, service_s=service, cpu_s=loaded, cpus=cpus, workers=workers)
+    cores = alone / service
+    columns = [service, limits.cpu_s, limits.slots_s, limits.serial_s, np.minimum(cores, 1.0), cores]
+    return np.stack(columns, axis=1)
+
+
+def _surfaces(
+    committee: Committee, residual: Residual, points: Points, factor: float, sharpness: float
+) -> tuple[Surface, Surface]:
+    """E and h on an even grid of (ln b, ln c) that reaches well past the hull."""
+    hull = Hull.of(points)
+    ln_b = np.linspace(0.0, max(hull.records[1] + 4.0, np.log(1e6)), _TABLE[0])
+    ln_c = np.linspace(0.0, max(hull.concurrency[1] + 2.5, np.log(200.0)), _TABLE[1])
+    grid_b, grid_c = (axis.ravel() for axis in np.meshgrid(ln_b, ln_c, indexing="ij"))
+    blank = np.full_like(grid_b, np.nan)
+    where = Points(
+        records_per_request=np.exp(grid_b),
+        concurrency=np.exp(grid_c),
+        cpus=np.full_like(grid_b, points.cpus.max()),
+        workers=blank,
+        log_requests_per_s=blank,
+        noise=blank,
+        cpu_s_per_request=blank,
+        p99_ratio=blank,
+    )
+    predicted = np.stack([law.log_requests_per_s(where) for law in committee.laws])
+    mean = committee.weights @ predicted
+    spread = np.sqrt(committee.weights @ (predicted - mean) ** 2)
+    shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
+    service, spacing = mean_times(committee, where.records_per_request)
+    core = -np.log(seconds_per_request(service / where.concurrency, spacing, sharpness))
+    claimed = np.hypot(sd, np.median(points.noise))
+    width = half_width(factor=factor, claimed=claimed, spread=spread, outside=hull.outside(grid_b, grid_c))
+    shape = (len(ln_b), len(ln_c))
+    return (
+        Surface(ln_b, ln_c, (mean + shift - core).reshape(shape)),
+        Surface(ln_b, ln_c, width.reshape(shape)),
+    )

@@ -1,0 +1,200 @@
+"""Profile -> PerformanceModel; predict(...) -> Prediction.
+
+On a target with vCPUs v, workers K', speed s of one busy thread and capacity C (both against the profiled host)
+each time of the profiled server moves by its cause (planner.performance.limits), and
+
+    1/X = n-norm(S'(b)/c, Q'(b)) · exp(-E(b, c'))      latency = c/X (Little's law)
+
+where c' = c · (S/Q) / (S'/Q') is the concurrency that loads the profiled host as c loads the target: what was
+learnt at "one request per worker" is used at one request per worker. `extrapolated` is said of b and c' against
+the measured hull; the step to another machine is no extrapolation of the server but of the hardware, and its
+spread (planner.performance.hardware) is inside the interval, with GROWTH_CPUS per doubling of CPUs besides.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.interval import Z90
+from planner.performance.host import HostModel, fit_host
+from planner.performance.intervals import GROWTH_CPUS
+from planner.performance.memory import MemoryModel, fit_memory
+from planner.performance.points import Points, points_of, usable
+from planner.performance.prediction import Bounds, Columns, Floats
+from planner.performance.service import Line, fit_line
+from planner.performance.tail import TailModel, fit_tail
+from planner.performance.transfer import Target, Times, bottleneck, like_concurrency, times_on
+from planner.profiling.profile import Profile
+
+_EDGE: Final = float(np.log(1.05))
+"""A point within 5 % of the measured range is not called extrapolation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceModel:
+    """How one server behaves, where it was measured and elsewhere."""
+
+    host: HostModel
+    memory: MemoryModel | None
+    tail: TailModel
+    request_bytes: Line
+    response_bytes: Line
+
+    @classmethod
+    def fit(cls, profile: Profile) -> "PerformanceModel":
+        """The model of a profile.
+
+        Raises ProfileError, with what to measure, when there are too few usable points.
+        """
+        points = _at_one_worker_setting(points_of(profile))
+        counts = points.workers[np.argmax(points.cpus)]
+        workers = None if np.isnan(counts) else float(counts)
+        rows = usable(profile)
+        records = np.array([row.records_per_request for row in rows], float)
+        return cls(
+            host=fit_host(points, workers),
+            memory=fit_memory(profile, workers),
+            tail=fit_tail(points),
+            request_bytes=fit_line(records, np.array([max(row.request_bytes, 1.0) for row in rows])),
+            response_bytes=fit_line(records, np.array([max(row.response_bytes, 1.0) for row in rows])),
+        )
+
+    @property
+    def host_cpus(self) -> float:
+        """CPUs that the container had; the most, where several limits were measured."""
+        return self.host.cpus
+
+    @property
+    def workers(self) -> int | None:
+        """Worker processes while profiling; None where not known."""
+        return None if self.host.workers is None else int(self.host.workers)
+
+    @property
+    def measured_records_per_request(self) -> tuple[int, int]:
+        """Smallest and largest measured."""
+        measured = self.host.points.records_per_request
+        return int(measured.min()), int(measured.max())
+
+    @property
+    def measured_concurrency(self) -> tuple[int, int]:
+        """Smallest and largest measured."""
+        measured = self.host.points.concurrency
+        return int(measured.min()), int(measured.max())
+
+    @property
+    def request_bytes_per_record(self) -> float:
+        """Bytes that one more record adds to a request."""
+        return self.request_bytes.per_record
+
+    @property
+    def response_bytes_per_record(self) -> float:
+        """Bytes that one more record adds to a response."""
+        return self.response_bytes.per_record
+
+    def workers_on(self, vcpus: float) -> int:
+        """Workers to run on a machine with that many vCPUs: as many a vCPU as were profiled, at least 1.
+
+        Where the profile does not know its workers, one a vCPU.
+        """
+        return int(self._workers(np.array(float(vcpus))))
+
+    def _workers(self, vcpus: Floats) -> Floats:
+        share = 1.0 if self.host.workers is None else self.host.workers / self.host.cpus
+        return np.maximum(1.0, np.floor(vcpus * share + 0.5))
+
+    def predict_columns(  # noqa: PLR0917 - positional as well, the order is the broadcast's: point, then machine
+        self,
+        records_per_request: NDArray[np.int_] | Floats,
+        concurrency: NDArray[np.int_] | Floats,
+        vcpus: NDArray[np.int_] | Floats,
+        latency_speed: Bounds,
+        capacity_cores: Bounds,
+        workers: NDArray[np.int_] | Floats | None = None,
+    ) -> Columns:
+        """Predictions for every point of the broadcast arguments (types x payloads x concurrencies).
+
+        latency_speed: speed of one busy thread relative to the profiled host; capacity_cores: how many of the
+        host's cores the target is worth with all vCPUs busy. On the profiled host: 1 and its CPUs. `workers`:
+        worker processes on the target, `workers_on(vcpus)` when not given. Leave the arguments unbroadcast:
+        what depends on one axis is then computed once for it.
+        """
+        b, c, v = (np.asarray(value, dtype=np.float64) for value in (records_per_request, concurrency, vcpus))
+        k = self._workers(v)
+        if workers is not None:
+            given = np.asarray(workers, dtype=np.float64)
+            k = np.where(np.isnan(given), k, given)
+        curves = self.host.curves(b)
+
+        def times(speed: Floats, capacity: Floats) -> Times:
+            target = Target(vcpus=v, workers=k, latency_speed=speed, capacity_cores=capacity)
+            return times_on(self.host, curves, c, target)
+
+        middle = times(latency_speed.mid, capacity_cores.mid)
+        mid = middle.seconds_per_request(self.host.sharpness)
+        like_b, like_c = np.log(b), like_concurrency(curves, middle)
+        rate = np.exp(self.host.correction.at(like_b, like_c)) / mid
+        more_cpus = GROWTH_CPUS * Z90 * np.maximum(np.log2(v / self.host.cpus), 0.0)
+        width = np.hypot(self.host.width.at(like_b, like_c), more_cpus)
+        if _exact(latency_speed) and _exact(capacity_cores):
+            slower, faster = width, width
+        else:
+            slowest = times(latency_speed.low, capacity_cores.low).seconds_per_request(self.host.sharpness)
+            fastest = times(latency_speed.high, capacity_cores.high).seconds_per_request(self.host.sharpness)
+            slower = np.hypot(width, np.log(slowest / mid))
+            faster = np.hypot(width, np.log(mid / fastest))
+        requests = Bounds(low=rate * np.exp(-slower), mid=rate, high=rate * np.exp(faster))
+        latency = Bounds(low=c / requests.high, mid=c / rate, high=c / requests.low)
+        outside = self.host.hull.outside(like_b, like_c)
+        return Columns(
+            throughput_records_per_s=Bounds(low=b * requests.low, mid=b * rate, high=b * requests.high),
+            latency_s=latency,
+            latency_p99_s=self.tail.predict(latency, like_c),
+            cpu_s_per_record=self._cpu(b, like_c, latency_speed, capacity_cores.mid / (rate * b)),
+            memory_bytes=self._memory(b, c, k, rate.shape),
+            bottleneck=bottleneck(curves, c, middle, rate.shape),
+            extrapolated=np.broadcast_to((outside[0] > _EDGE) | (outside[1] > _EDGE), rate.shape),
+        )
+
+    def _cpu(self, b: Floats, like_c: Floats, speed: Bounds, most: Floats) -> Bounds:
+        """CPU seconds per record: measured, at the target's speed, never more than `most`, all that it has."""
+        alone, loaded = self.host.cpu_alone, self.host.cpu_loaded
+        if alone is None or loaded is None:
+            unseen = np.broadcast_to(np.float64(np.nan), most.shape)
+            return Bounds(low=unseen, mid=unseen, high=unseen)
+        part = np.minimum(like_c / max(self.host.hull.concurrency[1], 1e-9), 1.0)
+        here = (alone.at(b) * (1 - part) + loaded.at(b) * part) / b
+        spread = float(np.exp(Z90 * max(alone.log_sd, loaded.log_sd, 0.03)))
+        mid = np.minimum(here, most) / speed.mid
+        return Bounds(
+            low=np.minimum(here / (spread * speed.high), mid),
+            mid=mid,
+            high=np.maximum(here * spread / speed.low, mid),
+        )
+
+    def _memory(self, b: Floats, c: Floats, k: Floats, shape: tuple[int, ...]) -> Bounds:
+        """Peak memory; NaN where the profile could not see it."""
+        if self.memory is None:
+            unseen = np.broadcast_to(np.float64(np.nan), shape)
+            return Bounds(low=unseen, mid=unseen, high=unseen)
+        held = self.memory.predict(records_per_request=b, concurrency=c, workers=k)
+        return Bounds(
+            low=np.broadcast_to(held.low, shape),
+            mid=np.broadcast_to(held.mid, shape),
+            high=np.broadcast_to(held.high, shape),
+        )
+
+
+def _at_one_worker_setting(points: Points) -> Points:
+    """The points measured at the commonest workers per CPU limit, where that was varied as well."""
+    known = points.workers[~np.isnan(points.workers)]
+    if len(np.unique(known)) <= 1:
+        return points
+    values, counts = np.unique(known, return_counts=True)
+    chosen = points.keep(points.workers == values[np.argmax(counts)])
+    return chosen if len(chosen) >= 4 else points
+
+
+def _exact(bounds: Bounds) -> bool:
+    return bool(np.array_equal(bounds.low, bounds.high))

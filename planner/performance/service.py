@@ -1,0 +1,57 @@
+"""Service time and CPU demand against records per request: non-negative, never falling, bent where data bend.
+
+symbol   meaning                                                   unit
+b        records per request                                       1
+y0       cost of a request whatever is in it (connection, parsing) s
+y1       cost of each further record                               s
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.performance.prediction import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """y(b) = fixed + per_record · b with both >= 0, and the log standard deviation around it."""
+
+    fixed: float
+    per_record: float
+    log_sd: float
+
+    def at(self, records_per_request: Floats) -> Floats:
+        """Cost y at b, elementwise."""
+        return self.fixed + self.per_record * records_per_request
+
+
+def fit_line(records_per_request: Floats, values: Floats) -> Line:
+    """The line of least *relative* error through positive values, outliers weighted down (Huber, 1.345 sd).
+
+    Costs of a request spread in proportion to their size (heteroscedastic), so each row is divided by its
+    value; non-negative least squares keeps both coefficients physical. With one distinct b the whole cost is
+    taken as proportional to b and the caller must call anything else extrapolation.
+    """
+    from scipy.optimize import nnls
+
+    if len(np.unique(records_per_request)) == 1:
+        per_record = float(np.exp(np.mean(np.log(values))) / records_per_request[0])
+        return Line(fixed=0.0, per_record=per_record, log_sd=_spread(np.log(values / np.median(values))))
+    design = np.stack([np.ones_like(values), records_per_request], axis=1) / values[:, None]
+    scale = design.max(axis=0)
+    weights = np.ones_like(values)
+    coefficients = np.zeros(2)
+    for _ in range(8):
+        coefficients, _norm = nnls(design / scale * weights[:, None], weights)
+        residuals = design / scale @ coefficients - 1
+        limit = 1.345 * max(_spread(residuals), 1e-6)
+        weights = np.sqrt(np.minimum(1.0, limit / np.maximum(np.abs(residuals), 1e-12)))
+    fixed, per_record = (float(value) for value in coefficients / scale)
+    fitted = np.maximum(fixed + per_record * records_per_request, np.finfo(float).tiny)
+    return Line(fixed=fixed, per_record=per_record, log_sd=_spread(np.log(values / fitted)))
+
+
+def _spread(residuals: Floats) -> float:
+    """Standard deviation from the median absolute deviation, which one outlier cannot move."""
+    return float(1.4826 * np.median(np.abs(residuals - np.median(residuals))))

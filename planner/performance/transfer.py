@@ -1,0 +1,93 @@
+"""The profiled server on another machine: how each of its times moves, and what binds there.
+
+Each part of the spacing moves by its cause (planner.performance.limits). The concurrency c' that loads the
+profiled host as c loads the target is c · (S/Q) / (S'/Q'): places used over places there are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.performance.host import Curves, HostModel
+from planner.performance.limits import busy_speed
+from planner.performance.prediction import BOTTLENECKS, Floats
+from planner.performance.scaling import seconds_per_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A machine to predict for; arrays that broadcast with the question."""
+
+    vcpus: Floats
+    workers: Floats
+    latency_speed: Floats
+    """Speed of one busy thread relative to the profiled host."""
+    capacity_cores: Floats
+    """How many of the profiled host's cores it is worth with all vCPUs busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The parts of 1/X on a target: S'/c and the three parts of Q', in seconds."""
+
+    unsaturated_s: Floats
+    cpu_s: Floats
+    slots_s: Floats
+    serial_s: Floats
+
+    @property
+    def spacing_s(self) -> Floats:
+        """Q': the largest part."""
+        return np.maximum(np.maximum(self.cpu_s, self.slots_s), self.serial_s)
+
+    def seconds_per_request(self, sharpness: float) -> Floats:
+        """1/X before the correction."""
+        return seconds_per_request(self.unsaturated_s, self.spacing_s, sharpness)
+
+
+def times_on(host: HostModel, curves: Curves, concurrency: Floats, target: Target) -> Times:
+    """S'/c and the parts of Q' on a target.
+
+    Time on the CPU shrinks with the speed of a busy thread, time spent waiting does not. Below the profiled
+    CPUs the measured scaling with CPU limits is used where there is one.
+    """
+    share, speed, capacity = curves.on_cpu_share, target.latency_speed, target.capacity_cores
+    places = concurrency if host.workers is None else np.minimum(concurrency, target.workers)
+    loaded = busy_speed(places * curves.cores, vcpus=target.vcpus, latency_speed=speed, capacity_cores=capacity)
+    stretched = share / loaded + (1 - share)
+    grown = np.ones_like(target.vcpus) if host.workers is None else target.workers / host.workers
+    relative = host.cpus / capacity
+    if host.serial_share is not None:
+        limited = host.serial_share + (1 - host.serial_share) * relative
+        relative = np.where(capacity < host.cpus, limited, relative)
+    return Times(
+        unsaturated_s=curves.service_s * stretched / concurrency,
+        cpu_s=curves.cpu_limit_s * relative,
+        slots_s=curves.slots_limit_s / grown * stretched,
+        serial_s=curves.serial_limit_s * (share / speed + (1 - share)),
+    )
+
+
+def like_concurrency(curves: Curves, times: Times) -> Floats:
+    """Logarithm of c', at least 0 (one request in flight)."""
+    here = np.maximum(np.maximum(curves.cpu_limit_s, curves.slots_limit_s), curves.serial_limit_s) / curves.service_s
+    there = times.spacing_s / times.unsaturated_s
+    return np.maximum(np.log(there / here), 0.0)
+
+
+def bottleneck(curves: Curves, concurrency: Floats, times: Times, shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """Index into BOTTLENECKS of what binds: the larger of S'/c and the three parts of Q'.
+
+    A shared limit of a server that is mostly off the CPU is "waiting", of one that is on it a serial section.
+    """
+    spacing = times.spacing_s
+    shared = np.where(curves.on_cpu_share < 0.5, BOTTLENECKS.index("waiting"), BOTTLENECKS.index("serial section"))
+    saturated = np.where(
+        times.cpu_s >= spacing,
+        BOTTLENECKS.index("cpu"),
+        np.where(times.slots_s >= spacing, BOTTLENECKS.index("workers"), shared),
+    )
+    light = np.where(concurrency <= 1, BOTTLENECKS.index("service time"), BOTTLENECKS.index("concurrency"))
+    binding = np.where(times.unsaturated_s > spacing, light, saturated).astype(np.int8)
+    return np.broadcast_to(binding, shape)
