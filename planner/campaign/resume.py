@@ -1,0 +1,53 @@
+"""Going on from the partial profile of a session that was killed, if it is of the same thing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from planner.campaign.points import Point
+from planner.container.contract import ContainerDescription
+from planner.documents import read_document
+from planner.errors import ProfileError
+from planner.profiling.profile import Host, Payload, Profile
+
+
+def differences(profile: Profile, container: ContainerDescription, payload: Payload, host: Host) -> tuple[str, ...]:
+    """Why the profile is not of this container, payload and host; empty when its points may stand beside new ones."""
+    old, new = profile.container, container
+    same_target = old.digest == new.digest if old.digest and new.digest else old.target == new.target
+    pairs: list[tuple[str, object, object]] = [
+        ("container", old.backend, new.backend),
+        ("container", "its own", "its own" if same_target else f"{new.target} instead of {old.target}"),
+        ("environment", dict(old.environment), dict(new.environment)),
+        ("CPU limit", old.limits.cpus, new.limits.cpus),
+        ("memory limit", old.limits.memory_bytes, new.limits.memory_bytes),
+        ("sample", profile.payload.digest[:12], payload.digest[:12]),
+        ("content type", profile.payload.content_type, payload.content_type),
+        ("accept", profile.payload.accept, payload.accept),
+        ("split type", profile.payload.split_type, payload.split_type),
+        ("CPU model", profile.host.cpu_model, host.cpu_model),
+        ("CPUs of the host", profile.host.logical_cpus, host.logical_cpus),
+    ]
+    return tuple(f"{what} was {before}, is {now}" for what, before, now in pairs if before != now)
+
+
+def previous_profile(path: Path, container: ContainerDescription, payload: Payload, host: Host) -> Profile | None:
+    """The profile in the file, to go on from; None when there is no file yet.
+
+    Raises DocumentError when it is not a profile, ProfileError when it is of something else, with every difference.
+    """
+    if not path.exists():
+        return None
+    profile = read_document(path, Profile)
+    different = differences(profile, container, payload, host)
+    if different:
+        raise ProfileError(
+            f"{path} cannot be gone on from: {'; '.join(different)}. Write to another file, or leave --resume out."
+        )
+    return profile
+
+
+def missing_points(planned: Sequence[Point], profile: Profile | None) -> tuple[Point, ...]:
+    """The planned points that the profile does not hold, in order."""
+    rows = profile.measurements if profile is not None else ()
+    held = {(row.records_per_request, row.concurrency) for row in rows}
+    return tuple(p for p in planned if (p.records_per_request, p.concurrency) not in held)

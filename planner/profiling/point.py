@@ -1,0 +1,228 @@
+"""One point measured: load in, trace out, Measurement made of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Final
+
+import numpy as np
+
+from planner.container.contract import Container, Usage
+from planner.errors import InvocationError
+from planner.profiling import statistics
+from planner.profiling.checks import failed_invocation
+from planner.profiling.http1 import Failure, prepare_request
+from planner.profiling.load import OVERLOAD_STATUSES, ClosedLoop, Trace
+from planner.profiling.payloads import Sample
+from planner.profiling.profile import LoadGenerator, Measurement
+from planner.units import show_seconds
+
+FEWEST_COMPLETIONS: Final = 20
+"""A point is not called known before: intervals from fewer completions have been found too narrow."""
+SHORTEST_WINDOW_S: Final = 1.0
+"""Servers are steadier within half a second than from one second to the next."""
+CLIENT_CPU_WARNING: Final = 0.2
+CLIENT_LATENCY_WARNING: Final = 0.05
+DRIFT_WARNING: Final = 0.05
+OTHERS_WARNING: Final = 0.15
+"""Share of the machine that other programs may use before the point is called disturbed."""
+_CHECKPOINTS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What stays the same over the points of a session."""
+
+    container: Container
+    sample: Sample
+    cpus: float
+    host_cpus: int
+    precision: float = 0.03
+    """A point is known well enough when the 90 % interval of its throughput is within ± this share."""
+    request_timeout_s: float = 60.0
+    load_generator: LoadGenerator | None = None
+    client_is_apart: bool = False
+    """The load generator runs on CPUs that the container does not use."""
+
+
+def measure_point(
+    conditions: Conditions, *, records_per_request: int, concurrency: int, time_s: float, started_at_s: float
+) -> Measurement:
+    """The point after at most `time_s` of load, warm-up included; less when its throughput is known sooner.
+
+    Overload (429, 502, 503, 504, time-outs, resets) is counted in `errors` as long as most requests succeed.
+    Raises ContainerDiedError when the server has ended, InvocationError for any other refusal, and when too
+    little completed to say anything.
+    """
+    container, sample = conditions.container, conditions.sample
+    payload = sample.payload
+    requests = [
+        prepare_request(container.address, body, content_type=payload.content_type, accept=payload.accept)
+        for body in sample.bodies(records_per_request)
+    ]
+    loop = ClosedLoop(
+        container.address,
+        requests,
+        concurrency=concurrency,
+        timeout_s=conditions.request_timeout_s,
+        read_usage=container.usage,
+    )
+    container.reset_memory_peak()
+    trace = loop.run(
+        should_stop=_known_within(conditions.precision, concurrency),
+        checkpoint_s=time_s / _CHECKPOINTS,
+        at_most_s=time_s,
+    )
+    _raise_if_unusable(
+        container,
+        trace,
+        records=records_per_request,
+        concurrency=concurrency,
+        request_bytes=requests[0].body_bytes,
+        time_s=time_s,
+    )
+    return _measurement(conditions, trace, records_per_request, concurrency, started_at_s)
+
+
+def _known_within(precision: float, concurrency: int) -> Callable[[Trace], bool]:
+    """The rule that ends a point: enough completions, a long enough window, a narrow enough interval."""
+
+    def known(trace: Trace) -> bool:
+        first = statistics.steady_from(trace.start_s, trace.end_s, concurrency)
+        window = trace.end_s[first:]
+        if len(window) <= FEWEST_COMPLETIONS or window[-1] - window[0] < SHORTEST_WINDOW_S:
+            return False
+        rate = statistics.throughput(window, concurrency)
+        return rate is not None and rate.batches >= statistics.MIN_BATCHES and rate.relative_half_width <= precision
+
+    return known
+
+
+def _raise_if_unusable(
+    container: Container, trace: Trace, *, records: int, concurrency: int, request_bytes: int, time_s: float
+) -> None:
+    """Turn failures that the job would meet as well into the error for them; let passing overload be."""
+    container.check_alive()
+    if trace.failures:
+        telling = next((f for _, f in trace.failures if not _is_overload(f)), trace.failures[0][1])
+        if not _is_overload(telling) or len(trace.failures) > len(trace.end_s):
+            raise failed_invocation(
+                container, telling, records=records, request_bytes=request_bytes, concurrency=concurrency
+            )
+    if len(trace.end_s) < 3:
+        raise InvocationError(
+            f"only {len(trace.end_s)} requests of {records:,} records completed in {show_seconds(time_s)} with "
+            f"{concurrency} in flight. Raise --time-budget or lower --records-per-request."
+        )
+
+
+def _is_overload(failure: Failure) -> bool:
+    if failure.kind == "status":
+        return failure.status in OVERLOAD_STATUSES
+    return failure.kind in ("timeout", "reset", "refused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    """The steady part of a trace."""
+
+    trace: Trace
+    first: int
+    """Index of the completion that begins it; what completes later is in it."""
+    concurrency: int
+
+    @property
+    def ends_s(self) -> Sequence[float]:
+        return self.trace.end_s[self.first :]
+
+    @property
+    def latencies_s(self) -> list[float]:
+        pairs = zip(self.trace.start_s[self.first + 1 :], self.trace.end_s[self.first + 1 :], strict=True)
+        return [end - start for start, end in pairs]
+
+    @property
+    def duration_s(self) -> float:
+        return self.trace.end_s[-1] - self.trace.end_s[self.first]
+
+    @property
+    def usages(self) -> list[Usage] | None:
+        """Usage at every checkpoint; None where it could not be seen at all of them."""
+        usages = [checkpoint.usage for checkpoint in self.trace.checkpoints]
+        seen = [usage for usage in usages if usage is not None]
+        return seen if len(seen) == len(usages) else None
+
+    def rise(self, levels: Sequence[float]) -> float:
+        """By how much a counter rose in the window: its readings at the checkpoints, interpolated linearly."""
+        times = [checkpoint.at_s for checkpoint in self.trace.checkpoints]
+        begin, end = np.interp([self.trace.end_s[self.first], self.trace.end_s[-1]], times, levels).tolist()
+        return float(end - begin)
+
+
+def _measurement(
+    conditions: Conditions, trace: Trace, records_per_request: int, concurrency: int, started_at_s: float
+) -> Measurement:
+    """What the steady part of the trace says."""
+    first = min(statistics.steady_from(trace.start_s, trace.end_s, concurrency), len(trace.end_s) - 3)
+    window = _Window(trace=trace, first=first, concurrency=concurrency)
+    rate = statistics.throughput(window.ends_s, concurrency)
+    if rate is None:
+        raise InvocationError(f"all requests of {records_per_request:,} records completed at one moment; not a rate")
+    throughput = rate.per_s.scaled(records_per_request)
+    latencies_s = window.latencies_s
+    usages = window.usages
+    cpu_s = window.rise([usage.cpu_s for usage in usages]) if usages else None
+    begin_s, end_s = window.ends_s[0], window.ends_s[-1]
+    return Measurement(
+        records_per_request=records_per_request,
+        concurrency=concurrency,
+        cpus=conditions.cpus,
+        workers=conditions.container.description.workers,
+        started_at_s=round(started_at_s, 3),
+        duration_s=window.duration_s,
+        warmup_s=begin_s - trace.began_s,
+        warmup_requests=first + 1,
+        requests=len(latencies_s),
+        errors=sum(begin_s <= at_s <= end_s for at_s, _ in trace.failures),
+        throughput_records_per_s=throughput.mid,
+        throughput_interval_records_per_s=throughput,
+        latency_s=tuple(round(latency_s, 7) for latency_s in latencies_s),
+        cpu_s=cpu_s,
+        memory_peak_bytes=max(usage.memory_peak_bytes for usage in usages) if usages else None,
+        request_bytes=fmean(trace.request_bytes[first + 1 :]),
+        response_bytes=fmean(trace.response_bytes[first + 1 :]),
+        warnings=(*_load_warnings(conditions, window, cpu_s), *_result_warnings(conditions, window)),
+    )
+
+
+def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
+    """What the completions themselves say against trusting the point."""
+    trace, latencies_s = window.trace, window.latencies_s
+    if trace.failures:
+        kinds = sorted({str(failure) for _, failure in trace.failures})
+        total = len(trace.failures) + len(trace.end_s)
+        yield f"{len(trace.failures)} of {total} requests failed: {'; '.join(kinds[:3])}"
+    if len(latencies_s) < FEWEST_COMPLETIONS:
+        yield f"only {len(latencies_s)} requests completed; a larger --time-budget would narrow the interval"
+    change = statistics.drift(window.ends_s, window.concurrency)
+    if change is not None and abs(change) > DRIFT_WARNING:
+        yield f"throughput changed by {change:+.0%} within the window: not a steady state"
+    floor, median_s = conditions.load_generator, median(latencies_s)
+    if floor is not None and floor.latency_s > CLIENT_LATENCY_WARNING * median_s:
+        yield (
+            f"the load generator's own {show_seconds(floor.latency_s)} is {floor.latency_s / median_s:.0%} of the "
+            "median latency: the server's part is less than what was measured"
+        )
+
+
+def _load_warnings(conditions: Conditions, window: _Window, cpu_s: float | None) -> Iterator[str]:
+    """What else used the machine's CPUs meanwhile: the load generator, other programs."""
+    checkpoints = window.trace.checkpoints
+    client_s = window.rise([checkpoint.client_cpu_s for checkpoint in checkpoints])
+    if client_s > CLIENT_CPU_WARNING * window.duration_s:
+        where = "a CPU of its own" if conditions.client_is_apart else "a CPU that the container could use"
+        yield f"the load generator burnt {client_s / window.duration_s:.0%} of {where}; it may limit the throughput"
+    if cpu_s is not None:
+        others_s = window.rise([checkpoint.host_cpu_s for checkpoint in checkpoints]) - client_s - cpu_s
+        share = others_s / (window.duration_s * conditions.host_cpus)
+        if share > OTHERS_WARNING:
+            yield f"disturbed: other programs (or the hypervisor) took {share:.0%} of this machine's CPU time meanwhile"
