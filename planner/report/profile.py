@@ -1,0 +1,122 @@
+"""A profile as people read it: what was measured on what, one row per point, what to be wary of."""
+
+from typing import TYPE_CHECKING
+
+from planner.profiling.profile import Measurement, Profile
+from planner.units import MIB, show_bytes, show_seconds
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def render(profile: Profile) -> "RenderableType":
+    """Facts, the table of points, the fastest of them, and the warnings."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_facts(profile), Text(), _points(profile)]
+    if profile.measurements:
+        best = max(profile.measurements, key=lambda row: row.throughput_records_per_s)
+        parts += [Text(), Text(f"Fastest: {one_line(best)}")]
+    marked = [(f"row {index}: ", row.warnings) for index, row in enumerate(_sorted(profile), start=1) if row.warnings]
+    warnings = [*(("", (warning,)) for warning in profile.warnings), *marked]
+    if not profile.complete:
+        warnings.insert(0, ("", ("this profile is not complete: go on from it with --resume",)))
+    if warnings:
+        parts.append(Text())
+    parts += [Text(f"Warning: {mark}{'; '.join(texts)}", style="yellow") for mark, texts in warnings]
+    return Group(*parts)
+
+
+def one_line(row: Measurement) -> str:
+    """A point and its throughput: ``512 records x 4 in flight: 12,300 records/s ± 1.2 %``."""
+    return (
+        f"{row.records_per_request:,} record{'s' if row.records_per_request > 1 else ''} per request x "
+        f"{row.concurrency} in flight: {_rate(row)} records/s ± {_half_width(row):.1f} %"
+    )
+
+
+def _rate(row: Measurement) -> str:
+    rate = row.throughput_records_per_s
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
+def _half_width(row: Measurement) -> float:
+    """Half-width of the 90 % interval of throughput, in percent."""
+    interval = row.throughput_interval_records_per_s
+    return 50 * (interval.high - interval.low) / interval.mid
+
+
+def _quantile(ascending: list[float], probability: float) -> float:
+    """The smallest sample that at least this share of the samples does not exceed."""
+    return ascending[max(0, -int(-probability * len(ascending) // 1) - 1)]
+
+
+def _sorted(profile: Profile) -> list[Measurement]:
+    return sorted(profile.measurements, key=lambda row: (row.records_per_request, row.concurrency))
+
+
+def _facts(profile: Profile) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    host, about, payload = profile.host, profile.container, profile.payload
+    cores = f"{host.logical_cpus} CPUs, {show_bytes(host.memory_bytes)}"
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 0, 0))
+    table.add_row("container", Text(f"{about.backend} {about.target}"))
+    limits = f"pinned to {about.limits.cpus:g} CPU" if about.limits.cpus is not None else "no CPU limit"
+    workers = f", {about.workers} workers" if about.workers is not None else ""
+    table.add_row("limits", f"{limits}{workers}")
+    table.add_row("host", Text(f"{host.cpu_model} (family {host.cpu_family}, model {host.cpu_model_number}), {cores}"))
+    table.add_row(
+        "sample",
+        Text(f"{payload.source}: {payload.records:,} records of {payload.mean_record_bytes:,.0f} bytes on average"),
+    )
+    started = "was running" if profile.startup_s is None else f"ready after {show_seconds(profile.startup_s)}"
+    first = f", first request {show_seconds(profile.first_invocation_s)}" if profile.first_invocation_s else ""
+    idle = f", {show_bytes(profile.idle_memory_bytes)} when idle" if profile.idle_memory_bytes else ""
+    table.add_row("start-up", f"{started}{first}{idle}")
+    return table
+
+
+def _points(profile: Profile) -> "Table":
+    """One row per point; narrow enough for 80 columns."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for index, row in enumerate(_sorted(profile), start=1):
+        latencies = sorted(row.latency_s)
+        cpu_s = row.cpu_s_per_record
+        table.add_row(
+            f"{index}",
+            f"{row.records_per_request:,}",
+            f"{row.concurrency}",
+            _rate(row),
+            f"{_half_width(row):.1f}",
+            f"{1e3 * _quantile(latencies, 0.5):,.1f}",
+            f"{1e3 * _quantile(latencies, 0.99):,.1f}",
+            "-" if cpu_s is None else f"{1e3 * cpu_s:.3g}",
+            "-" if row.cpu_s is None else f"{100 * row.cpu_s / row.duration_s / row.cpus:.0f}",
+            "-" if row.memory_peak_bytes is None else f"{row.memory_peak_bytes / MIB:,.0f}",
+            f"{row.requests:,}",
+        )
+    return table
+
+
+_HEADINGS = (
+    "",
+    "records/\nrequest",
+    "in\nflight",
+    "\nrecords/s",
+    "\n±%",
+    "p50\nms",
+    "p99\nms",
+    "CPU ms/\nrecord",
+    "CPU\n%",
+    "peak\nMiB",
+    "\nrequests",
+)
+"""CPU % is of the CPUs that the container could use."""
