@@ -12,9 +12,9 @@ Why it is exact:
 2. A concurrency above the requests on the busiest instance has the outcome of the concurrency equal to them, keeps no
    limit that the smaller one breaks (payload x concurrency and time-outs only tighten), and loses the tie. It is left
    out of the bound and can never be the answer.
-3. The finish time and cost at a confidence grow with M and with the log half-widths. The row's least M with its type's
-   least half-widths and no tail bounds them from below: a row whose bound misses the deadline or the budget has no
-   feasible setting and is dropped.
+3. The finish time and cost at a confidence (limits or, for a cautious wish, the objective itself) grow with M and with
+   the log half-widths. The row's least M with its type's least half-widths and no tail bounds them from below: a row
+   whose bound misses the deadline or the budget has no feasible setting and is dropped.
 4. Rows are evaluated whole, in ascending order of B, by the same function as everything else; once the best feasible
    candidate is below the next row's B, no later row can hold a better one.
 
@@ -47,6 +47,8 @@ class Wish:
     budget_usd: float | None = None
     score: float = Z90
     """Standard normal quantile of the confidence, at least 0: where on its distribution a candidate must meet them."""
+    cautious: bool = False
+    """Choose by cost and finish time at `score` instead of by their middles: what comes nearest to a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +137,15 @@ def _bounds(space: Bounded, wish: Wish) -> Floats:
     late = makespan * np.expm1(scale * np.hypot(np.where(np.isfinite(least), least, 0.0), uneven))
     startup, billed = problem.startup, problem.billed_startup
     finish, cost = startup.mid[:, None] + makespan, hourly * (billed.mid[:, None] + makespan)
+    late_finish = finish + np.hypot(((startup.high - startup.mid) * scale)[:, None], late)
+    late_cost = cost + hourly * np.hypot(((billed.high - billed.mid) * scale)[:, None], late)
+    if wish.cautious:
+        finish, cost = late_finish, late_cost
     bound = np.where(exists, (cost if wish.objective == "cost" else finish) * _ROUNDING, np.inf)
     if wish.deadline_s is not None:
-        at_confidence = finish + np.hypot(((startup.high - startup.mid) * scale)[:, None], late)
-        bound[at_confidence * _ROUNDING > wish.deadline_s] = np.inf
+        bound[late_finish * _ROUNDING > wish.deadline_s] = np.inf
     if wish.budget_usd is not None:
-        at_confidence = cost + hourly * np.hypot(((billed.high - billed.mid) * scale)[:, None], late)
-        bound[at_confidence * _ROUNDING > wish.budget_usd] = np.inf
+        bound[late_cost * _ROUNDING > wish.budget_usd] = np.inf
     return bound
 
 
@@ -150,8 +154,9 @@ def _row_optima(problem: Problem, t: Ints, n: Ints, wish: Wish) -> list[Candidat
     rows, columns = (t[:, None], n[:, None]), np.arange(len(problem.settings))[None, :]
     mid = outcome(problem, *rows, columns)
     feasible = problem.rates.limit[t] == 0
-    if wish.deadline_s is not None or wish.budget_usd is not None:
+    if wish.cautious or wish.deadline_s is not None or wish.budget_usd is not None:
         asked = outcome(problem, *rows, columns, wish.score)
+        mid = asked if wish.cautious else mid
         feasible &= asked.finish_s <= (np.inf if wish.deadline_s is None else wish.deadline_s)
         feasible &= asked.cost_usd <= (np.inf if wish.budget_usd is None else wish.budget_usd)
     first, second = (mid.cost_usd, mid.finish_s) if wish.objective == "cost" else (mid.finish_s, mid.cost_usd)
@@ -177,14 +182,17 @@ def _candidate(
     return Candidate(t=t, n=n, k=k, cost_usd=float(cost), finish_s=float(finish), key=key)
 
 
-def pareto(space: Bounded) -> list[Candidate]:
+def pareto(space: Bounded, types: Collection[int] | None = None) -> list[Candidate]:
     """The exact front of mid cost against mid finish time, cheapest first, over all that keeps the limits of its type.
 
     A row's least makespan is its best in both, so the front of the row optima is the front of the space. Deadline and
     budget do not apply: the front is where one sees what another deadline would cost.
     """
     problem = space.problem
-    t, column = np.nonzero(np.isfinite(space.makespan[:, : problem.layout.objects]))
+    exists = np.isfinite(space.makespan[:, : problem.layout.objects])
+    if types is not None:
+        exists[[t for t in range(len(problem.names)) if t not in types]] = False
+    t, column = np.nonzero(exists)
     n, k = column + 1, space.setting[t, column]
     mid = outcome(problem, t, n, k)
     front: list[Candidate] = []

@@ -1,0 +1,57 @@
+"""Two candidates side by side: which is cheaper or faster, by how much, and whether that is more than noise.
+
+The errors of two candidates are mostly the same error: one model, one profile, one start-up. What is left between them
+is how differently their processors like this workload, which is the spread of their own throughput ratio in benchmarks
+(`performance.hardware`): narrow inside a processor generation, wide across.
+"""
+
+import math
+from typing import Final
+
+from planner.interval import Z90
+from planner.performance.hardware import throughput_ratio
+from planner.planning.case import Case
+from planner.planning.plan import Estimate
+from planner.planning.search import Candidate
+from planner.units import show_seconds, show_usd
+
+SD_SAME_TYPE: Final = 0.02
+"""Two settings or counts of one type share everything but the model's error from one setting to the next."""
+
+
+def noise(case: Case, a: int, b: int) -> float:
+    """Log half-width, at 90 %, of the error between types a and b that they do not share."""
+    if a == b:
+        return Z90 * SD_SAME_TYPE
+    ratio = throughput_ratio(case.offers[a].kind, case.offers[b].kind)
+    return math.log(ratio.high / ratio.mid)
+
+
+def within_noise(case: Case, choice: Candidate, other: int, choice_value: float, other_value: float) -> bool:
+    """Whether the ratio of two middle estimates is smaller than the error that the candidates do not share."""
+    return abs(math.log(other_value / choice_value)) < noise(case, choice.t, other)
+
+
+def why_not(case: Case, choice: Candidate, chosen: Estimate, other: Estimate, other_t: int) -> tuple[str, bool]:
+    """In words how much dearer or slower the other is, and whether that is within noise."""
+    by_time = case.wish.objective == "time"
+    values = (chosen.finish_s.mid, other.finish_s.mid) if by_time else (chosen.cost_usd.mid, other.cost_usd.mid)
+    close = within_noise(case, choice, other_t, *values)
+    cost, time = (
+        _difference(chosen.cost_usd.mid, other.cost_usd.mid),
+        _difference(chosen.finish_s.mid, other.finish_s.mid),
+    )
+    words = f"{cost} in cost ({show_usd(other.cost_usd.mid)}), {time} in time ({show_seconds(other.finish_s.mid)})"
+    if close:
+        spread = math.expm1(noise(case, choice.t, other_t))
+        words += f"; within noise of the choice: the two are known against each other to about {spread:.0%}"
+    return words, close
+
+
+def _difference(base: float, other: float) -> str:
+    change = other / base - 1
+    if abs(change) < 0.005:
+        return "equal"
+    return (
+        f"{abs(change):.0%} {'more' if change > 0 else 'less'}" if change < 3 else f"{other / base:.1f} times as much"
+    )

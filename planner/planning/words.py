@@ -1,0 +1,151 @@
+"""What a plan rests on and what may be wrong with it, in sentences with numbers; and why there is no plan at all."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from planner.interval import Interval
+from planner.planning.case import Case
+from planner.planning.figures import estimate
+from planner.planning.plan import Estimate
+from planner.planning.search import best
+from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
+from planner.units import show_bytes, show_seconds, show_usd
+
+SIZE_MISMATCH = 1.25
+"""Records this many times larger or smaller than the profiled sample are another workload."""
+
+
+def assumptions(case: Case, settings: Configuration, value: Estimate) -> Iterator[str]:
+    """What the estimate takes for granted, each with the number that it put in."""
+    times, price, rate = case.times, value.price, value.throughput_records_per_s
+    yield (
+        f"Start-up: {_range(value.startup_s)} from creating the job to the first request ({times.source}). "
+        "AWS does not document it; give --startup when you know yours."
+    )
+    yield (
+        "Billing: per second and instance, from the job's start to its end, and "
+        f"{_range(times.billed_preparation_s)} of the time before the container starts. AWS documents the window, "
+        "TransformStartTime to TransformEndTime, but not what precedes it."
+    )
+    yield (
+        f"Price: ${price.usd_per_hour:.4f} per instance-hour in {price.region}, {price.basis} "
+        f"({price.source}, {price.date})."
+    )
+    yield (
+        f"Speed: public benchmarks of {settings.instance_type} beside the profiled host, with their spread; "
+        f"one instance does {rate.mid:,.0f} records/s ({rate.low:,.0f} to {rate.high:,.0f})."
+    )
+    if settings.instance_count > 1:
+        share, n = case.problem.layout.share, settings.instance_count - 1
+        yield (
+            f"Objects: dealt round-robin in key order, so that the busiest instance has {share.mid[n]:.1%} of the "
+            f"records; the upper bounds allow for objects placed at random ({share.high[n]:.1%}). AWS documents that "
+            "none is divided, not which goes where."
+        )
+
+
+def warnings(case: Case, settings: Configuration, value: Estimate) -> tuple[str, ...]:
+    """What a reader should know before trusting the plan; only what applies."""
+    return (*case.profile.warnings, *case.dataset.warnings, *_of_model(case, value), *_of_layout(case, settings, value))
+
+
+def _of_model(case: Case, value: Estimate) -> Iterator[str]:
+    sample, mean = case.profile.payload.mean_record_bytes, case.dataset.record_sizes.mean
+    if mean and not 1 / SIZE_MISMATCH < mean / sample < SIZE_MISMATCH:
+        yield (
+            f"The input's records have {show_bytes(mean)} on average, the profiled sample's {show_bytes(sample)}: "
+            "profile with records of the input's size."
+        )
+    if value.extrapolated:
+        yield f"Extrapolated: {value.regime}. Profile there before relying on the estimate."
+    if value.memory_bytes is None:
+        yield "Memory was not visible while profiling: no instance type was checked for it."
+    if not case.profile.complete:
+        yield "The profile is the partial file of an interrupted session."
+    if case.caps.response_limit_bytes is None:
+        response = value.records_per_full_request * case.caps.response_bytes_per_record
+        if response > 6_553_500:
+            yield (
+                f"Responses of about {show_bytes(response)}: MMS and TorchServe refuse more than 6,553,500 bytes "
+                "unless MMS_MAX_RESPONSE_SIZE or TS_MAX_RESPONSE_SIZE is set."
+            )
+
+
+def _of_layout(case: Case, settings: Configuration, value: Estimate) -> Iterator[str]:
+    layout, n = case.problem.layout, settings.instance_count
+    if value.startup_s.mid > value.makespan_s.mid:
+        yield (
+            f"Start-up ({show_seconds(value.startup_s.mid)}) is longer than the work "
+            f"({show_seconds(value.makespan_s.mid)}): batch several inputs into one job, or use an endpoint."
+        )
+    uneven = value.busiest_instance_share * n
+    if uneven > 1.1:
+        work_usd = value.cost_usd.mid * value.makespan_s.mid / value.billed_s.mid * (1 - 1 / uneven)
+        yield (
+            f"Uneven: the busiest of {n} instances has {value.busiest_instance_share:.1%} of the records instead of "
+            f"{1 / n:.1%}; about {show_usd(work_usd)} pays for instances that wait for it. {_reshard(case, n)}"
+        )
+    elif n > 1 and layout.objects < 8 * n:
+        yield (
+            f"Only {layout.objects / n:.3g} objects per instance: if the service does not deal them evenly, some "
+            f"instances wait (the upper bounds count with it). {_reshard(case, n)}"
+        )
+    if layout.objects == 1 and case.goal.max_instance_count > 1:
+        yield f"One object cannot use more than one instance. {_reshard(case, 10)}"
+
+
+def _reshard(case: Case, n: int) -> str:
+    objects = min(10 * n, case.problem.layout.records)
+    size = max(1, round(case.problem.layout.payload_bytes / objects))
+    return f"Objects of about {show_bytes(size)} ({objects:,} of them) would level it."
+
+
+def infeasible(case: Case) -> str:
+    """Why nothing meets the wish: the limit, the nearest miss with what limits it, and what to relax."""
+    goal = case.goal
+    text = f"no configuration of {case.candidates:,} "
+    if goal.deadline_s is None and goal.budget_usd is None:
+        reasons = {r.limit: f"{r.subject} {r.reason}" for r in case.rejections}
+        return f"{text}keeps the limits: {'; '.join(reasons.values())}."
+    misses = list(_misses(case))
+    limits = " and ".join(limit for limit, _, _ in misses)
+    nearest = "; ".join(found for _, found, _ in misses if found)
+    relax = [*(option for _, found, option in misses if found), *_widen(case)]
+    text += f"meets {limits} at {goal.confidence:.0%} confidence{'; ' if nearest else ''}{nearest}."
+    return f"{text} To get one: {', '.join([*relax, 'lower --confidence'])}."
+
+
+def _misses(case: Case) -> Iterator[tuple[str, str, str]]:
+    """(the constraint, what comes nearest to it, the option that relaxes it) for every constraint that was given."""
+    goal, wish = case.goal, case.wish
+    if goal.deadline_s is not None:
+        free = replace(wish, objective="time", deadline_s=None, cautious=True)
+        found = ""
+        for near in best(case.space, free, types=case.allowed):
+            value, _ = estimate(case, near.t, near.n, near.k)
+            place = f"{near.n} x {case.problem.names[near.t]}, limited by {value.bottleneck}"
+            within = "" if goal.budget_usd is None else " within the budget"
+            found = f"the fastest{within} needs {show_seconds(near.finish_s)} ({place})"
+        yield f"the deadline of {show_seconds(goal.deadline_s)}", found, "raise --deadline"
+    if goal.budget_usd is not None:
+        free = replace(wish, objective="cost", budget_usd=None, cautious=True)
+        found = ""
+        for near in best(case.space, free, types=case.allowed):
+            within = "" if goal.deadline_s is None else " within the deadline"
+            found = f"the cheapest{within} costs {show_usd(near.cost_usd)} ({near.n} x {case.problem.names[near.t]})"
+        yield f"the budget of {show_usd(goal.budget_usd)}", found, "raise --budget"
+
+
+def _widen(case: Case) -> Iterator[str]:
+    """What else would make the space larger."""
+    objects = case.problem.layout.objects
+    if case.goal.instance_types:
+        yield "widen --instance-type"
+    if case.goal.max_instance_count < min(MAX_INSTANCE_COUNT, objects):
+        yield "raise --max-instance-count"
+    if objects < case.goal.max_instance_count:
+        yield f"cut the input into more than {objects:,} objects"
+
+
+def _range(value: Interval) -> str:
+    return f"{show_seconds(value.mid)} ({show_seconds(value.low)} to {show_seconds(value.high)})"
