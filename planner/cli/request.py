@@ -1,14 +1,14 @@
 """`planner request`: a plan as a CreateTransformJob request that has been checked."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from planner.cli.options import OutputFormat, emit, output_options, pair_option, stderr_console
 
 if TYPE_CHECKING:
-    from planner.jobs import EmitKind, S3DataType, TransformJobDocument
+    from planner.jobs import EmitKind, TransformJobDocument
 
 KINDS = ("json", "cli", "boto3", "stepfunctions", "terraform")
 """Those of `planner.jobs.EmitKind`, spelt out because importing it would make `--help` wait for numpy."""
@@ -63,19 +63,11 @@ Nothing is sent to AWS. A request that breaks a rule is not written: every error
 def command(
     *,
     plan: Path,
-    model_name: str,
-    input_uri: str,
-    output_uri: str,
-    job_name: str | None,
-    s3_data_type: "S3DataType",
-    content_type: str | None,
-    accept: str | None,
-    output_kms_key: str | None,
-    volume_kms_key: str | None,
     tag: dict[str, str],
     kind: "EmitKind | None",
     output: Path | None,
     format_: OutputFormat,
+    **job: Any,
 ) -> None:
     """Turn PLAN into a CreateTransformJob request, ready to run and checked.
 
@@ -90,19 +82,8 @@ def command(
 
     if kind is not None and format_ == "json" and output is None:
         raise click.UsageError("--emit and --format json both want stdout: give --emit a file with -o.")
-    document = request(
-        read_document(plan, Plan),
-        model_name=model_name,
-        input_uri=input_uri,
-        output_uri=output_uri,
-        job_name=job_name,
-        s3_data_type=s3_data_type,
-        content_type=content_type,
-        accept=accept,
-        output_kms_key=output_kms_key,
-        volume_kms_key=volume_kms_key,
-        tags=tag,
-    )
+    # The remaining options carry the names of request's own parameters.
+    document = request(read_document(plan, Plan), tags=tag, **job)
     _show(document, kind=kind, output=output, format_=format_)
 
 

@@ -26,8 +26,9 @@ def emitted(document: TransformJobDocument, kind: EmitKind) -> str:
 
     json: what ``aws sagemaker create-transform-job --cli-input-json file://FILE`` takes. cli: that command, quoted for
     a POSIX shell. boto3: a script. stepfunctions: a state machine in Amazon States Language that runs the job and
-    waits for it. terraform: that state machine with its role as ``.tf.json``; Terraform's AWS provider has no resource
-    for a transform job, and a job is something to run, not to keep. Raises RequestRejectedError.
+    waits for it. terraform: that state machine with its role as ``.tf.json``, because neither of Terraform's AWS
+    providers (aws, awscc) has a resource for a transform job, which is something to run, not to keep. Raises
+    RequestRejectedError.
     """
     accepted(document.request)
     match kind:
@@ -85,8 +86,10 @@ def state_machine(document: TransformJobDocument) -> Json:
 
     A state machine runs many times and a job name can be used only once, so each execution names its job
     ``<first 26 characters of the name>-<UUID>``. Step Functions' own integration (``.sync``) is used; it adds the tag
-    MANAGED_BY_AWS, for which the role needs sagemaker:AddTags.
-    Source: AWS Step Functions developer guide, connect-sagemaker; aws/aws-cdk issue 26012 for the tag.
+    MANAGED_BY_AWS, for which the role needs sagemaker:AddTags. The fields that `request` sets are known to pass through
+    it; DataCaptureConfig and TransformAmiVersion are not known to.
+    Source: AWS Step Functions developer guide, connect-sagemaker; aws/aws-cdk issue 26012 for the tag, pull requests
+    11892 and 13547 for ModelClientConfig and DataProcessing.
     """
     parameters = {name: value for name, value in document.request.items() if name != "TransformJobName"}
     parameters["TransformJobName.$"] = f"States.Format('{_name_prefix(document)}-{{}}', States.UUID())"

@@ -55,17 +55,13 @@ def draft_request(goal: Goal, workload: Workload, configuration: Configuration, 
 
     The placeholders match the API's patterns, so that a draft passes every check but the one against placeholders.
     """
-    timeout_s = invocations_timeout_s(estimate.latency_p99_s.high)
     accept = workload.accept or (workload.content_type if workload.content_type in LINES else None)
     draft: Json = {
         "TransformJobName": JOB_NAME_DRAFT,
         "ModelName": MODEL_NAME_DRAFT,
         "MaxConcurrentTransforms": configuration.max_concurrent_transforms,
         "MaxPayloadInMB": configuration.max_payload_mb,
-        "ModelClientConfig": {
-            "InvocationsTimeoutInSeconds": timeout_s,
-            "InvocationsMaxRetries": invocations_max_retries(timeout_s),
-        },
+        "ModelClientConfig": _client_config(estimate.latency_p99_s.high),
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": INPUT_URI_DRAFT}},
             "ContentType": workload.content_type or CONTENT_TYPE_DRAFT,
@@ -111,9 +107,9 @@ def request(
 ) -> TransformJobDocument:
     """The plan's job as a request that is ready to be sent, checked by botocore and by our own rules.
 
-    job_name: default is the model's name and the UTC time, since a job name can never be used twice in an account
-    and region. content_type and accept replace the plan's. tags are added to the planner's own (version, objective
-    and the plan's digest). Raises RequestRejectedError with every error found; a request with one is never returned.
+    job_name: default is the model's name and the UTC time, since a name is used up for good in an account and region.
+    content_type and accept replace the plan's; tags join the planner's own (version, objective, plan digest). Raises
+    RequestRejectedError with every error found; a request with one is never returned.
     """
     digest = hashlib.sha256(to_json(plan).encode()).hexdigest()
     draft = plan.transform_job or draft_request(plan.goal, plan.workload, plan.configuration, plan.estimate)
@@ -127,9 +123,9 @@ def request(
         changes["TransformInput"]["ContentType"] = content_type
     if accept is not None or content_type in LINES:
         changes["TransformOutput"]["Accept"] = accept or content_type
-    if output_kms_key is not None:
+    if output_kms_key:
         changes["TransformOutput"]["KmsKeyId"] = output_kms_key
-    if volume_kms_key is not None:
+    if volume_kms_key:
         changes["TransformResources"] = {"VolumeKmsKeyId": volume_kms_key}
     filled = _overlaid(draft, changes)
     filled["Tags"] = _retagged(filled.get("Tags", []), {TAG_PREFIX + "plan": digest, **(tags or {})})
@@ -144,6 +140,14 @@ def request_context(plan: Plan) -> RequestContext:
         objects=plan.workload.objects,
         latency_p99_s=plan.estimate.latency_p99_s.high,
     )
+
+
+def _client_config(latency_p99_s: float) -> Json:
+    timeout_s = invocations_timeout_s(latency_p99_s)
+    return {
+        "InvocationsTimeoutInSeconds": timeout_s,
+        "InvocationsMaxRetries": invocations_max_retries(timeout_s),
+    }
 
 
 def invocations_timeout_s(latency_p99_s: float) -> int:

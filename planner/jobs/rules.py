@@ -12,15 +12,16 @@ from typing import Final, TypeAlias
 from planner.jobs.data_processing import DATA_PROCESSING_RULES
 from planner.jobs.finding import LINES, Fields, Finding, RequestContext, error, warning
 from planner.jobs.resources import RESOURCE_RULES
-from planner.planning.space import MAX_PAYLOAD_MB
+from planner.planning.space import MAX_PAYLOAD_MB, PAYLOAD_HEADROOM
 from planner.units import MIB, show_bytes
 
 Rule: TypeAlias = Callable[[Fields, RequestContext], Iterator[Finding]]
 
 DEFAULT_PAYLOAD_MB: Final = 6
 """MaxPayloadInMB when nobody sets it. Source: CreateTransformJob API reference."""
-PAYLOAD_HEADROOM: Final = 0.99
-"""Whether a request of exactly the limit is sent is not documented: a record above this share of it is doubtful."""
+SERVER_TIMEOUT_S: Final = 60
+"""Default SAGEMAKER_MODEL_SERVER_TIMEOUT of sagemaker-containers, sagemaker-inference-toolkit and TorchServe's image;
+TensorFlow Serving's gunicorn has 30 s."""
 PLACEHOLDER: Final = "REPLACE-WITH"
 """What a draft holds where only the user knows the value; no finished request may contain it."""
 
@@ -74,7 +75,7 @@ def largest_record(fields: Fields, context: RequestContext) -> Iterator[Finding]
     """R2: MaxPayloadInMB >= the largest record, or the largest whole object when SplitType is None."""
     largest, payload = context.largest_record_bytes, fields.count("MaxPayloadInMB")
     payload = DEFAULT_PAYLOAD_MB if payload is None else payload
-    if largest is None or payload == 0 or largest <= PAYLOAD_HEADROOM * payload * MIB:
+    if largest is None or payload == 0 or PAYLOAD_HEADROOM * largest <= payload * MIB:
         return
     needed = -(-largest // MIB)
     what = f"the largest {'object' if fields.split_type == 'None' else 'record'} has {largest} bytes"
@@ -223,6 +224,18 @@ def invocation_timeout(fields: Fields, context: RequestContext) -> Iterator[Find
         yield warning("timeout", "ModelClientConfig.InvocationsTimeoutInSeconds", message, "the plan's estimate")
 
 
+def server_timeout(fields: Fields, context: RequestContext) -> Iterator[Finding]:
+    """Model servers have a time-out of their own, 60 s unless their environment says otherwise, and end the worker."""
+    slow, environment = context.latency_p99_s, fields.at("Environment")
+    names = environment if isinstance(environment, dict) else {}
+    if slow is not None and slow >= SERVER_TIMEOUT_S and not any("TIMEOUT" in str(name) for name in names):
+        message = (
+            f"the predicted 99th percentile of latency is {slow:.1f} s and no time-out of the server is set; most "
+            f"servers end a request after {SERVER_TIMEOUT_S} s. Set SAGEMAKER_MODEL_SERVER_TIMEOUT, or what your server reads"
+        )
+        yield warning("server-timeout", "Environment", message, "aws/sagemaker-inference-toolkit, parameters")
+
+
 def placeholder(fields: Fields, _context: RequestContext) -> Iterator[Finding]:
     """What a draft leaves open must be filled in before the request is sent."""
     for path in _placeholders(fields.request, ""):
@@ -253,6 +266,7 @@ RULES: Final[tuple[Rule, ...]] = (
     input_uri,
     content_type,
     invocation_timeout,
+    server_timeout,
     placeholder,
 )
 """All rules, in the order in which findings are shown."""

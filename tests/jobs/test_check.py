@@ -99,7 +99,9 @@ WARNINGS: list[tuple[str, str, tuple[Change, ...], RequestContext]] = [
     ("output-path", f"{OUTPUT}.S3OutputPath", (setting(f"{OUTPUT}.S3OutputPath", "s3://bucket/in/run1/out"),),
      RequestContext()),
     ("content-type", f"{INPUT}.ContentType", (setting(f"{INPUT}.ContentType", None),), RequestContext()),
-    ("timeout", "ModelClientConfig.InvocationsTimeoutInSeconds", (), RequestContext(latency_p99_s=600.0)),
+    ("timeout", "ModelClientConfig.InvocationsTimeoutInSeconds",
+     (setting("Environment.SAGEMAKER_MODEL_SERVER_TIMEOUT", "900"),), RequestContext(latency_p99_s=600.0)),
+    ("server-timeout", "Environment", (), RequestContext(latency_p99_s=60.0)),
 ]  # fmt: skip
 
 

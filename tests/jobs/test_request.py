@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from planner.documents import parse_document, replace, to_json
 from planner.errors import RequestRejectedError
+from planner.interval import Interval
 from planner.jobs import TransformJobDocument, check_request, draft_request, request
 from planner.jobs.request import (
     TIMEOUT_SAFETY,
@@ -133,6 +134,44 @@ def test_a_prefix_that_matches_neighbours_is_a_warning_in_the_document() -> None
 def test_a_draft_that_was_edited_into_nonsense_is_refused(broken: Any) -> None:
     with pytest.raises(RequestRejectedError):
         planned(replace(PLAN, transform_job=broken))
+
+
+@given(
+    payload_mb=st.integers(1, 100),
+    share=st.floats(0, 1),
+    strategy=st.sampled_from(["MultiRecord", "SingleRecord"]),
+    split=st.sampled_from(["None", "Line", "RecordIO", "TFRecord"]),
+    compression=st.sampled_from(["None", "Gzip"]),
+    content=st.sampled_from(["text/csv", "application/jsonlines", "application/json", "image/png", "x/y"]),
+    instance_type=st.sampled_from(fields()["TransformResources.InstanceType"].values),
+    count=st.integers(1, 100),
+    latency_s=st.floats(1e-6, 1e5),
+)
+def test_every_configuration_of_the_space_makes_a_request_that_is_accepted(
+    *,
+    payload_mb: int,
+    share: float,
+    strategy: Any,
+    split: str,
+    compression: str,
+    content: str,
+    instance_type: str,
+    count: int,
+    latency_s: float,
+) -> None:
+    configuration = replace(
+        CONFIGURATION,
+        max_payload_mb=payload_mb,
+        max_concurrent_transforms=1 + int(share * (100 // payload_mb - 1)),
+        batch_strategy=strategy,
+        instance_type=instance_type,
+        instance_count=count,
+    )
+    workload = replace(PLAN.workload, split_type=split, compression_type=compression, content_type=content)
+    estimate = replace(ESTIMATE, latency_p99_s=Interval.exactly(latency_s))
+    made = draft_request(GOAL, workload, configuration, estimate)
+    document = planned(replace(PLAN, workload=workload, transform_job=made))
+    assert document.request["MaxConcurrentTransforms"] * document.request["MaxPayloadInMB"] <= 100
 
 
 # --- ModelClientConfig -------------------------------------------------------------------------------
