@@ -108,8 +108,8 @@ def request(
     """The plan's job as a request that is ready to be sent, checked by botocore and by our own rules.
 
     job_name: default is the model's name and the UTC time, since a name is used up for good in an account and region.
-    content_type and accept replace the plan's; tags join the planner's own (version, objective, plan digest). Raises
-    RequestRejectedError with every error found; a request with one is never returned.
+    content_type and accept replace the plan's; tags join the planner's own (version, objective, plan digest).
+    Raises RequestRejectedError with every error found.
     """
     digest = hashlib.sha256(to_json(plan).encode()).hexdigest()
     draft = plan.transform_job or draft_request(plan.goal, plan.workload, plan.configuration, plan.estimate)

@@ -230,8 +230,8 @@ def server_timeout(fields: Fields, context: RequestContext) -> Iterator[Finding]
     names = environment if isinstance(environment, dict) else {}
     if slow is not None and slow >= SERVER_TIMEOUT_S and not any("TIMEOUT" in str(name) for name in names):
         message = (
-            f"the predicted 99th percentile of latency is {slow:.1f} s and no time-out of the server is set; most "
-            f"servers end a request after {SERVER_TIMEOUT_S} s. Set SAGEMAKER_MODEL_SERVER_TIMEOUT, or what your server reads"
+            f"the predicted 99th percentile of latency is {slow:.1f} s and no time-out of the server is set; "
+            f"most end a request after {SERVER_TIMEOUT_S} s. Set SAGEMAKER_MODEL_SERVER_TIMEOUT, or what yours reads"
         )
         yield warning("server-timeout", "Environment", message, "aws/sagemaker-inference-toolkit, parameters")
 
