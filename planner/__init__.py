@@ -13,7 +13,7 @@ from typing import Any
 _VERBS = {
     "inspect": "planner.records.scan",
     "profile": "planner.campaign.profiler",
-    "predict": "planner.performance.model",
+    "predict": "planner.performance.predicting",
     "recommend": "planner.planning.recommend",
     "request": "planner.jobs.request",
 }

@@ -50,6 +50,9 @@ class HostModel:
     residual: Residual
     hull: Hull
     cpus: float
+    capacity_cores: float
+    """Throughput of the host with all its CPUs busy, in units of one busy thread: below `cpus` where its CPUs are
+    hyperthreads or share what the server needs."""
     workers: float | None
     sharpness: float
     serial_share: float | None
@@ -92,12 +95,14 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     scaled = [law.serial_share for law in committee.laws if law.form.scaled]
     sharpness = float(committee.weights @ [law.sharpness for law in committee.laws])
     correction, width = _surfaces(committee, residual, points, factor, sharpness)
+    cpus = float(points.cpus.max())
     return HostModel(
         points=points,
         committee=committee,
         residual=residual,
         hull=Hull.of(points),
-        cpus=float(points.cpus.max()),
+        cpus=cpus,
+        capacity_cores=_capacity_cores(points, committee, cpu_lines, cpus),
         workers=workers,
         sharpness=sharpness,
         serial_share=float(committee.weights @ scaled) if scaled else None,
@@ -105,7 +110,7 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
         cpu_loaded=cpu_lines[1],
         factor=factor,
         left_out_errors=errors,
-        table=_table(committee, cpu_lines, float(points.cpus.max()), workers),
+        table=_table(committee, cpu_lines, cpus, workers),
         correction=correction,
         width=width,
     )
@@ -142,6 +147,27 @@ def mean_times(committee: Committee, records_per_request: Floats) -> tuple[Float
     service = np.stack([np.log(law.service_time_s(records_per_request)) for law in committee.laws])
     spacing = np.stack([np.log(law.spacing_s(records_per_request)) for law in committee.laws])
     return np.exp(committee.weights @ service), np.exp(committee.weights @ spacing)
+
+
+def _capacity_cores(
+    points: Points, committee: Committee, cpu_lines: tuple[Line | None, Line | None], cpus: float
+) -> float:
+    """D alone over Q where the CPUs are the limit: busy threads' worth of work done at once.
+
+    All CPUs where it is within 10 % of that. Between half the CPUs (siblings that gain nothing from each other)
+    and all; all of them where the server never kept them busy, or burns less CPU per request under load (it
+    merges requests).
+    """
+    alone, loaded = cpu_lines
+    if alone is None or loaded is None or cpus <= 1:
+        return cpus
+    records = np.unique(points.records_per_request)
+    spacing = mean_times(committee, records)[1]
+    busy = loaded.at(records) >= 0.85 * cpus * spacing
+    if not np.any(busy):
+        return cpus
+    gained = float(np.median((alone.at(records) / spacing)[busy]))
+    return cpus if gained > 0.9 * cpus else max(1.0, cpus / 2, gained)
 
 
 def _table(

@@ -28,7 +28,8 @@ GROWTH_RECORDS: Final = 0.10
 GROWTH_CONCURRENCY: Final = 0.15
 """Log standard deviation added for each e-fold outside the measured hull, in b and in c."""
 GROWTH_CPUS: Final = 0.06
-"""Log standard deviation added for each doubling of CPUs beyond the largest measured number."""
+"""Log standard deviation added for the first doubling of CPUs beyond the largest measured number; grows with the
+square root of the doublings, as independent steps would. The hardware's own spread comes on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Profile -> PerformanceModel; predict(...) -> Prediction.
+"""Profile -> PerformanceModel: predictions for many points on many machines at once.
 
 On a target with vCPUs v, workers K', speed s of one busy thread and capacity C (both against the profiled host)
 each time of the profiled server moves by its cause (planner.performance.limits), and
@@ -67,6 +67,24 @@ class PerformanceModel:
         return self.host.cpus
 
     @property
+    def host_capacity_cores(self) -> float:
+        """Throughput of the profiled host with all its CPUs busy, in units of one busy thread."""
+        return self.host.capacity_cores
+
+    def capacity_cores_at(self, cpus: float) -> float:
+        """The same with another number of the host's CPUs.
+
+        Below the profiled CPUs as measured at several CPU limits, else straight from one busy thread to all of
+        them; above, in proportion.
+        """
+        here, most = self.host.capacity_cores, self.host.cpus
+        if cpus >= most:
+            return here * cpus / most
+        if self.host.serial_share is not None:
+            return here / (self.host.serial_share + (1 - self.host.serial_share) * most / cpus)
+        return cpus if cpus <= 1 else 1 + (here - 1) * (cpus - 1) / (most - 1)
+
+    @property
     def workers(self) -> int | None:
         """Worker processes while profiling; None where not known."""
         return None if self.host.workers is None else int(self.host.workers)
@@ -76,6 +94,12 @@ class PerformanceModel:
         """Smallest and largest measured."""
         measured = self.host.points.records_per_request
         return int(measured.min()), int(measured.max())
+
+    @property
+    def measured_cpus(self) -> tuple[float, float]:
+        """Least and most CPUs measured."""
+        measured = self.host.points.cpus
+        return float(measured.min()), float(measured.max())
 
     @property
     def measured_concurrency(self) -> tuple[int, int]:
@@ -115,10 +139,10 @@ class PerformanceModel:
     ) -> Columns:
         """Predictions for every point of the broadcast arguments (types x payloads x concurrencies).
 
-        latency_speed: speed of one busy thread relative to the profiled host; capacity_cores: how many of the
-        host's cores the target is worth with all vCPUs busy. On the profiled host: 1 and its CPUs. `workers`:
-        worker processes on the target, `workers_on(vcpus)` when not given. Leave the arguments unbroadcast:
-        what depends on one axis is then computed once for it.
+        latency_speed: speed of one busy thread relative to the profiled host. capacity_cores: throughput with all
+        vCPUs busy in units of one busy thread of the profiled host; of that host itself `host_capacity_cores`.
+        `workers`: worker processes on the target, `workers_on(vcpus)` when not given (or NaN). Leave the
+        arguments unbroadcast: what depends on one axis is then computed once for it.
         """
         b, c, v = (np.asarray(value, dtype=np.float64) for value in (records_per_request, concurrency, vcpus))
         k = self._workers(v)
@@ -135,7 +159,7 @@ class PerformanceModel:
         mid = middle.seconds_per_request(self.host.sharpness)
         like_b, like_c = np.log(b), like_concurrency(curves, middle)
         rate = np.exp(self.host.correction.at(like_b, like_c)) / mid
-        more_cpus = GROWTH_CPUS * Z90 * np.maximum(np.log2(v / self.host.cpus), 0.0)
+        more_cpus = GROWTH_CPUS * Z90 * np.sqrt(np.maximum(np.log2(v / self.host.cpus), 0.0))
         width = np.hypot(self.host.width.at(like_b, like_c), more_cpus)
         if _exact(latency_speed) and _exact(capacity_cores):
             slower, faster = width, width

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.documents import Document
+from planner.documents import Document, Value
 from planner.interval import Interval
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -61,6 +61,15 @@ class Columns:
     """True outside the measured hull (records per request, concurrency per worker, CPUs)."""
 
 
+class Term(Value, frozen=True, kw_only=True):
+    """One number that a prediction is made of."""
+
+    name: str
+    value: float
+    unit: str
+    meaning: str
+
+
 class Prediction(Document, frozen=True, kw_only=True, tag="prediction"):
     """One predicted point."""
 
@@ -72,10 +81,14 @@ class Prediction(Document, frozen=True, kw_only=True, tag="prediction"):
     workers: int | None
     throughput_records_per_s: Interval
     latency_s: Interval
+    """Mean latency of one request."""
+    latency_p99_s: Interval
     cpu_s_per_record: Interval | None
     memory_bytes: Interval | None
     bottleneck: Bottleneck
     extrapolated: bool
     regime: str
     """In words: which sides of the measured hull the point lies beyond, if any."""
+    terms: tuple[Term, ...] = ()
+    """What the numbers are made of, for a reader who checks them by hand."""
     warnings: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ profiled host as c loads the target is c · (S/Q) / (S'/Q'): places used over pl
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from planner.performance.host import Curves, HostModel
 from planner.performance.limits import busy_speed
 from planner.performance.prediction import BOTTLENECKS, Floats
 from planner.performance.scaling import seconds_per_request
+
+_TIE: Final = 0.9
+"""CPUs this near to binding are called the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class Target:
     latency_speed: Floats
     """Speed of one busy thread relative to the profiled host."""
     capacity_cores: Floats
-    """How many of the profiled host's cores it is worth with all vCPUs busy."""
+    """Throughput with all vCPUs busy, in units of one busy thread of the profiled host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +53,16 @@ class Times:
 def times_on(host: HostModel, curves: Curves, concurrency: Floats, target: Target) -> Times:
     """S'/c and the parts of Q' on a target.
 
-    Time on the CPU shrinks with the speed of a busy thread, time spent waiting does not. Below the profiled
-    CPUs the measured scaling with CPU limits is used where there is one.
+    Time on the CPU shrinks with the speed of a busy thread, time spent waiting does not.
     """
     share, speed, capacity = curves.on_cpu_share, target.latency_speed, target.capacity_cores
     places = concurrency if host.workers is None else np.minimum(concurrency, target.workers)
     loaded = busy_speed(places * curves.cores, vcpus=target.vcpus, latency_speed=speed, capacity_cores=capacity)
     stretched = share / loaded + (1 - share)
     grown = np.ones_like(target.vcpus) if host.workers is None else target.workers / host.workers
-    relative = host.cpus / capacity
-    if host.serial_share is not None:
-        limited = host.serial_share + (1 - host.serial_share) * relative
-        relative = np.where(capacity < host.cpus, limited, relative)
     return Times(
         unsaturated_s=curves.service_s * stretched / concurrency,
-        cpu_s=curves.cpu_limit_s * relative,
+        cpu_s=curves.cpu_limit_s * (host.capacity_cores / capacity),
         slots_s=curves.slots_limit_s / grown * stretched,
         serial_s=curves.serial_limit_s * (share / speed + (1 - share)),
     )
@@ -79,12 +78,13 @@ def like_concurrency(curves: Curves, times: Times) -> Floats:
 def bottleneck(curves: Curves, concurrency: Floats, times: Times, shape: tuple[int, ...]) -> NDArray[np.int8]:
     """Index into BOTTLENECKS of what binds: the larger of S'/c and the three parts of Q'.
 
-    A shared limit of a server that is mostly off the CPU is "waiting", of one that is on it a serial section.
+    Where full workers and full CPUs come to the same it is the CPUs: more workers would not help. A shared limit
+    of a server that is mostly off the CPU is "waiting", of one that is on it a serial section.
     """
     spacing = times.spacing_s
     shared = np.where(curves.on_cpu_share < 0.5, BOTTLENECKS.index("waiting"), BOTTLENECKS.index("serial section"))
     saturated = np.where(
-        times.cpu_s >= spacing,
+        times.cpu_s >= _TIE * spacing,
         BOTTLENECKS.index("cpu"),
         np.where(times.slots_s >= spacing, BOTTLENECKS.index("workers"), shared),
     )

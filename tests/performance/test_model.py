@@ -28,7 +28,7 @@ def on_host(model: PerformanceModel, records: Floats, ladder: Floats) -> Columns
         concurrency=ladder,
         vcpus=np.array(model.host_cpus),
         latency_speed=exactly(1.0),
-        capacity_cores=exactly(model.host_cpus),
+        capacity_cores=exactly(model.host_capacity_cores),
     )
 
 
@@ -231,7 +231,7 @@ def test_cpu_limits_that_were_measured_predict_one_that_was_not() -> None:
         concurrency=LADDER[None, :].astype(np.float64),
         vcpus=np.array(2.0),
         latency_speed=exactly(1.0),
-        capacity_cores=exactly(2.0),
+        capacity_cores=exactly(model.capacity_cores_at(2)),
         workers=np.array(4),
     ).throughput_records_per_s.mid
     truth = np.array([[server.requests_per_s(b, c, 2.0) * b for c in LADDER] for b in RECORDS])

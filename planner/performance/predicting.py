@@ -1,0 +1,184 @@
+"""The verb: one point of a profile's model, with its interval, its bottleneck and the terms it is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.catalogue.instances import InstanceType, instance_type
+from planner.errors import ProfileError
+from planner.interval import Interval
+from planner.performance.hardware import relative_speed
+from planner.performance.model import PerformanceModel
+from planner.performance.prediction import BOTTLENECKS, Bounds, Floats, Prediction, Term
+from planner.performance.transfer import Target, times_on
+from planner.profiling.profile import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where the prediction is for."""
+
+    instance_type: str | None
+    cpus: float
+    workers: int | None
+    speed: Interval
+    capacity: Interval
+    basis: str
+
+
+def predict(
+    profile: Profile,
+    *,
+    records_per_request: int,
+    concurrency: int,
+    cpus: float | None = None,
+    instance_type: str | None = None,
+    workers: int | None = None,
+) -> Prediction:
+    """Throughput, latency, CPU time and memory at one point, each with a 90 % interval.
+
+    Without `cpus` and `instance_type` the prediction is for the profiled host. `workers` are those of the
+    profile on its own host, and grow with the vCPUs on an instance type, unless given.
+
+    Raises ProfileError when the profile has too few points or a count is below 1, CatalogueError for an unknown
+    type.
+    """
+    for name, count in (("records per request", records_per_request), ("concurrency", concurrency)):
+        if count < 1:
+            raise ProfileError(f"{name} is {count}; it counts from 1")
+    if cpus is not None and instance_type is not None:
+        raise ProfileError("cpus and instance_type both say which machine; give one")
+    if cpus is not None and not cpus > 0:
+        raise ProfileError(f"cpus is {cpus}; a server needs more than 0")
+    model = PerformanceModel.fit(profile)
+    place = _place(model, profile, cpus, instance_type, workers)
+    columns = model.predict_columns(
+        records_per_request=np.array(records_per_request),
+        concurrency=np.array(concurrency),
+        vcpus=np.array(place.cpus),
+        latency_speed=_bounds(place.speed),
+        capacity_cores=_bounds(place.capacity),
+        workers=None if place.workers is None else np.array(place.workers),
+    )
+    cpu_s, memory = columns.cpu_s_per_record, columns.memory_bytes
+    return Prediction(
+        records_per_request=records_per_request,
+        concurrency=concurrency,
+        instance_type=place.instance_type,
+        cpus=place.cpus,
+        workers=place.workers,
+        throughput_records_per_s=columns.throughput_records_per_s.at(()),
+        latency_s=columns.latency_s.at(()),
+        latency_p99_s=columns.latency_p99_s.at(()),
+        cpu_s_per_record=None if np.isnan(cpu_s.mid) else cpu_s.at(()),
+        memory_bytes=None if np.isnan(memory.mid) else memory.at(()),
+        bottleneck=BOTTLENECKS[int(columns.bottleneck)],
+        extrapolated=bool(columns.extrapolated),
+        regime=_regime(model, records_per_request, concurrency, place),
+        terms=_terms(model, float(records_per_request), float(concurrency), place),
+        warnings=_warnings(model, profile, place),
+    )
+
+
+def _place(
+    model: PerformanceModel, profile: Profile, cpus: float | None, name: str | None, workers: int | None
+) -> _Place:
+    if name is None:
+        here = model.host_cpus if cpus is None else cpus
+        return _Place(
+            instance_type=None,
+            cpus=here,
+            workers=model.workers if workers is None else workers,
+            speed=Interval.exactly(1.0),
+            capacity=Interval.exactly(model.capacity_cores_at(here)),
+            basis=f"the profiled host ({profile.host.cpu_model})",
+        )
+    kind: InstanceType = instance_type(name)
+    relative = relative_speed(profile.host, kind)
+    grown = model.workers_on(kind.vcpus) if model.workers is not None else None
+    return _Place(
+        instance_type=kind.name,
+        cpus=float(kind.vcpus),
+        workers=grown if workers is None else workers,
+        speed=relative.latency,
+        capacity=relative.capacity_cores,
+        basis=relative.basis,
+    )
+
+
+def _bounds(interval: Interval) -> Bounds:
+    return Bounds(low=np.array(interval.low), mid=np.array(interval.mid), high=np.array(interval.high))
+
+
+def _side(value: float, measured: tuple[float, float], noun: str) -> str | None:
+    """Which side of a measured range a value lies on, in words; None inside."""
+    low, high = measured
+    if value > high * 1.05:
+        return f"{value:,.4g} {noun} is {value / high:.3g} times the most measured ({high:,.4g})"
+    if value < low / 1.05:
+        return f"{value:,.4g} {noun} is below the least measured ({low:,.4g})"
+    return None
+
+
+def _regime(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> str:
+    """Which sides of the measured hull the point lies beyond, and whether the machine is another."""
+    share = 1.0
+    if place.workers is not None and model.workers is not None:
+        share = model.workers / place.workers
+    sides = [
+        _side(records, model.measured_records_per_request, "records per request"),
+        _side(max(1.0, concurrency * share), model.measured_concurrency, "requests in flight, workers alike,"),
+    ]
+    if place.instance_type is None:
+        sides.append(_side(place.cpus, (model.measured_cpus[0], model.host_cpus), "CPUs"))
+    beyond = [side for side in sides if side is not None]
+    words = "beyond the measured range: " + "; ".join(beyond) if beyond else "inside the measured range"
+    if place.instance_type is not None:
+        words += f"; other hardware: {place.basis}"
+    return words
+
+
+def _terms(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> tuple[Term, ...]:
+    """S, Q and its parts on the target, the loads and the errors behind the interval."""
+    host = model.host
+    curves = host.curves(np.array(records))
+    target = Target(
+        vcpus=np.array(place.cpus),
+        workers=np.array(float(place.workers or model.workers_on(place.cpus))),
+        latency_speed=np.array(place.speed.mid),
+        capacity_cores=np.array(place.capacity.mid),
+    )
+    times = times_on(host, curves, np.array(concurrency), target)
+    errors: Floats = np.abs(host.left_out_errors)
+    rows: list[tuple[str, float | Floats, str, str]] = [
+        ("service time", times.unsaturated_s * concurrency, "s", "one request in service on this machine"),
+        ("cpu limit", times.cpu_s, "s", "spacing of completions when the CPUs are full"),
+        ("worker limit", times.slots_s, "s", "spacing when every worker is busy; 0: workers not known"),
+        ("serial limit", times.serial_s, "s", "spacing that no more CPUs or workers shorten"),
+        ("sharpness", host.sharpness, "", "1 queues like one exponential server, large like clockwork"),
+        ("on-CPU share", curves.on_cpu_share, "", "share of the service time that a faster CPU shortens"),
+        ("thread speed", place.speed.mid, "", "of one busy thread against the profiled host"),
+        ("capacity", place.capacity.mid, "threads", "all CPUs busy, in busy threads of the profiled host"),
+        ("left-out error", 100 * float(np.median(errors)), "%", "median, each measured point predicted without itself"),
+        ("largest left-out error", 100 * float(np.max(errors)), "%", "the worst of those"),
+        ("interval factor", host.factor, "", "half width over the claimed standard deviation"),
+    ]
+    return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)
+
+
+def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple[str, ...]:
+    """What a reader must know about what the profile could not show."""
+    found = []
+    if model.measured_concurrency[0] == model.measured_concurrency[1]:
+        found.append("concurrency was not varied: what limits the server under load is a guess; measure 1 and more")
+    if model.measured_records_per_request[0] == model.measured_records_per_request[1]:
+        found.append("records per request were not varied: cost is taken as proportional to records")
+    if profile.usage_source is None:
+        found.append("CPU use was not visible: service time is taken as CPU time, which overstates faster machines")
+    if place.instance_type is not None and model.workers is None:
+        found.append(
+            "workers are not known: the server is taken to use all CPUs; set its worker count and profile again"
+        )
+    if place.instance_type is not None and model.host_cpus <= 1:
+        found.append("the profile had one CPU: whether the server uses more cannot be seen in it")
+    return tuple(found)
