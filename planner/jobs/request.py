@@ -108,8 +108,7 @@ def request(
     """The plan's job as a request that is ready to be sent, checked by botocore and by our own rules.
 
     job_name: default is the model's name and the UTC time, since a name is used up for good in an account and region.
-    content_type and accept replace the plan's; tags join the planner's own (version, objective, plan digest).
-    Raises RequestRejectedError with every error found.
+    content_type and accept replace the plan's; tags join the planner's own. Raises RequestRejectedError.
     """
     digest = hashlib.sha256(to_json(plan).encode()).hexdigest()
     draft = plan.transform_job or draft_request(plan.goal, plan.workload, plan.configuration, plan.estimate)
@@ -119,9 +118,9 @@ def request(
         "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": s3_data_type, "S3Uri": input_uri}}},
         "TransformOutput": {"S3OutputPath": output_uri},
     }
-    if content_type is not None:
+    if content_type:
         changes["TransformInput"]["ContentType"] = content_type
-    if accept is not None or content_type in LINES:
+    if accept or content_type in LINES:
         changes["TransformOutput"]["Accept"] = accept or content_type
     if output_kms_key:
         changes["TransformOutput"]["KmsKeyId"] = output_kms_key
