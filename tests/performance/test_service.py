@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.performance.service import fit_line
+
+RECORDS = np.array([1.0, 4, 16, 64, 256, 1024])
+
+
+@given(fixed=st.floats(0, 10), per_record=st.floats(1e-6, 10))
+def test_an_exact_line_is_recovered(fixed: float, per_record: float) -> None:
+    line = fit_line(RECORDS, fixed + per_record * RECORDS)
+    assert line.at(RECORDS) == pytest.approx(fixed + per_record * RECORDS, rel=1e-6)
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=6, max_size=6))
+def test_costs_are_never_negative_and_never_fall(values: list[float]) -> None:
+    line = fit_line(RECORDS, np.array(values))
+    assert line.fixed >= 0
+    assert line.per_record >= 0
+
+
+def test_one_outlier_does_not_tilt_the_line() -> None:
+    values = 1e-3 + 2e-5 * RECORDS
+    values[3] *= 5
+    line = fit_line(RECORDS, values)
+    clean = np.delete(RECORDS, 3)
+    assert line.at(clean) == pytest.approx(1e-3 + 2e-5 * clean, rel=0.05)
+
+
+def test_with_one_number_of_records_the_cost_is_proportional() -> None:
+    line = fit_line(np.array([8.0, 8.0]), np.array([4.0, 4.0]))
+    assert (line.fixed, line.per_record) == pytest.approx((0, 0.5))
