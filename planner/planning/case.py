@@ -194,7 +194,7 @@ def _caps(profile: Profile, dataset: Dataset) -> Caps:
     return Caps(
         longest_request_s=longest,
         response_limit_bytes=_response_limit_bytes(environment),
-        request_bytes_per_record=dataset.record_sizes.mean,
+        stored_bytes_per_record=sum(o.stored_bytes * o.copies for o in dataset.objects) / dataset.records,
         response_bytes_per_record=_response_bytes_per_record(profile),
     )
 

@@ -13,7 +13,6 @@ from planner.performance.hardware import throughput_ratio
 from planner.planning.case import Case
 from planner.planning.plan import Estimate
 from planner.planning.search import Candidate
-from planner.units import show_seconds, show_usd
 
 SD_SAME_TYPE: Final = 0.02
 """Two settings or counts of one type share everything but the model's error from one setting to the next."""
@@ -37,21 +36,21 @@ def why_not(case: Case, choice: Candidate, chosen: Estimate, other: Estimate, ot
     by_time = case.wish.objective == "time"
     values = (chosen.finish_s.mid, other.finish_s.mid) if by_time else (chosen.cost_usd.mid, other.cost_usd.mid)
     close = within_noise(case, choice, other_t, *values)
-    cost, time = (
-        _difference(chosen.cost_usd.mid, other.cost_usd.mid),
-        _difference(chosen.finish_s.mid, other.finish_s.mid),
+    words = (
+        f"{_difference(chosen.cost_usd.mid, other.cost_usd.mid, ('dearer', 'cheaper', 'equally dear'))}, "
+        f"{_difference(chosen.finish_s.mid, other.finish_s.mid, ('slower', 'faster', 'equally fast'))}"
     )
-    words = f"{cost} in cost ({show_usd(other.cost_usd.mid)}), {time} in time ({show_seconds(other.finish_s.mid)})"
     if close:
         spread = math.expm1(noise(case, choice.t, other_t))
         words += f"; within noise of the choice: the two are known against each other to about {spread:.0%}"
     return words, close
 
 
-def _difference(base: float, other: float) -> str:
-    change = other / base - 1
-    if abs(change) < 0.005:
-        return "equal"
-    return (
-        f"{abs(change):.0%} {'more' if change > 0 else 'less'}" if change < 3 else f"{other / base:.1f} times as much"
-    )
+def _difference(base: float, other: float, words: tuple[str, str, str]) -> str:
+    """``12% dearer``, ``3.1 times slower``, ``equally dear``: other against base in words."""
+    more, less, equally = words
+    if abs(other / base - 1) < 0.005:
+        return equally
+    if other > base:
+        return f"{other / base - 1:.0%} {more}" if other < 2 * base else f"{other / base:.1f} times {more}"
+    return f"{1 - other / base:.0%} {less}"

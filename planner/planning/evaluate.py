@@ -86,29 +86,37 @@ def requests_on_busiest(problem: Problem, n: Ints, k: Ints) -> Ints:
     return whole
 
 
+def reached(problem: Problem, n: Ints, k: Ints) -> Ints:
+    """The setting whose steady state the busiest of n instances gets to: no more in flight than it has requests."""
+    settings = problem.settings
+    in_flight = np.minimum(settings.concurrency[k], requests_on_busiest(problem, n, k))
+    found: Ints = settings.at_concurrency[settings.packing[k], in_flight]
+    return found
+
+
 def outcome(problem: Problem, t: Ints, n: Ints, k: Ints, z: float = 0.0) -> Outcome:
     """Makespan, billed time, finish and cost of candidates at standard normal score z of each distribution."""
     settings, rates = problem.settings, problem.rates
     requests = requests_on_busiest(problem, n, k)
     in_flight = np.minimum(settings.concurrency[k], requests)
-    reached = settings.at_concurrency[settings.packing[k], in_flight]
+    steady = settings.at_concurrency[settings.packing[k], in_flight]
     gap = -(-requests // in_flight) * in_flight / requests - 1.0
     share = problem.layout.share
-    makespan = problem.layout.records * share.mid[n - 1] / rates.throughput.mid[t, reached] * (1.0 + gap / 2)
+    makespan = problem.layout.records * share.mid[n - 1] / rates.throughput.mid[t, steady] * (1.0 + gap / 2)
     startup, billed_startup = problem.startup, problem.billed_startup
     if z == 0:
         return _priced(
             problem, t, n, makespan, billed=billed_startup.mid[t] + makespan, finish=startup.mid[t] + makespan
         )
     if z > 0:
-        slowest = rates.latency_p99.mid[t, reached] / rates.latency.mid[t, reached] - 1.0
+        slowest = rates.latency_p99.mid[t, steady] / rates.latency.mid[t, steady] - 1.0
         tail = np.log((1.0 + gap + np.maximum(slowest, 0.0) * in_flight / requests) / (1.0 + gap / 2))
         uneven = np.log(share.high[n - 1] / share.mid[n - 1])
-        rate = rates.slower[t, reached]
+        rate = rates.slower[t, steady]
     else:
         tail = np.log(1.0 + gap / 2)
         uneven = np.log(share.mid[n - 1] / share.low[n - 1])
-        rate = rates.faster[t, reached]
+        rate = rates.faster[t, steady]
     moved = makespan * np.exp(z / Z90 * np.sqrt(rate**2 + uneven**2 + tail**2))
     return _priced(
         problem,

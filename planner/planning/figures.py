@@ -13,7 +13,7 @@ from planner.planning.case import (
     Case,
     raises_worker_timeout,
 )
-from planner.planning.evaluate import evaluate
+from planner.planning.evaluate import evaluate, outcome, reached
 from planner.planning.plan import Estimate
 from planner.planning.rates import LIMITS, Limit
 from planner.planning.space import Configuration, Packing
@@ -50,7 +50,9 @@ def estimate(case: Case, t: int, n: int, k: int) -> tuple[Estimate, Limit]:
     problem, wish = case.problem, case.wish
     at = (np.array([t]), np.array([n]), np.array([k]))
     found = evaluate(problem, *at, score=wish.score, deadline_s=wish.deadline_s, budget_usd=wish.budget_usd)
+    asked = outcome(problem, *at, wish.score)
     rates, settings = problem.rates, problem.settings
+    steady = int(reached(problem, at[1], at[2])[0])
     packing = settings.packings[int(settings.packing[k])]
     extrapolated = bool(rates.extrapolated[t, k])
     value = Estimate(
@@ -62,9 +64,9 @@ def estimate(case: Case, t: int, n: int, k: int) -> tuple[Estimate, Limit]:
         requests=packing.requests,
         records_per_request=packing.records_per_request,
         records_per_full_request=packing.records_per_full_request,
-        throughput_records_per_s=rates.throughput.at((t, k)),
-        latency_s=rates.latency.at((t, k)),
-        latency_p99_s=rates.latency_p99.at((t, k)),
+        throughput_records_per_s=rates.throughput.at((t, steady)),
+        latency_s=rates.latency.at((t, steady)),
+        latency_p99_s=rates.latency_p99.at((t, steady)),
         memory_bytes=_known(rates.memory, t, k),
         busiest_instance_share=float(problem.layout.share.mid[n - 1]),
         idle_instances=max(0, n - problem.layout.objects),
@@ -72,6 +74,8 @@ def estimate(case: Case, t: int, n: int, k: int) -> tuple[Estimate, Limit]:
         extrapolated=extrapolated,
         regime=_regime(case, packing, extrapolated=extrapolated),
         price=case.offers[t].price,
+        finish_at_confidence_s=float(asked.finish_s[0]),
+        cost_at_confidence_usd=float(asked.cost_usd[0]),
     )
     return value, LIMITS[int(found.limit[0])]
 

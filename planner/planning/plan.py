@@ -66,6 +66,10 @@ class Estimate(Value, frozen=True, kw_only=True):
     extrapolated: bool
     regime: str
     price: Price
+    finish_at_confidence_s: float | None = None
+    """The quantile of finish_s at the goal's confidence: what was compared with the deadline."""
+    cost_at_confidence_usd: float | None = None
+    """The quantile of cost_usd at the goal's confidence: what was compared with the budget."""
 
 
 class Alternative(Value, frozen=True, kw_only=True):

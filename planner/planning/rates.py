@@ -30,6 +30,13 @@ MEMORY_RESERVE_BYTES: Final = GIB
 LONGEST_INVOCATION_S: Final = 3600.0
 """Largest InvocationsTimeoutInSeconds. Source: ModelClientConfig, CreateTransformJob docs."""
 
+NETWORK_REACHED: Final = Interval(low=0.7, mid=1.0, high=2.0)
+"""Part of the published sustained rate that reading from S3 gets. The middle is the baseline that AWS states; above it
+instances burst for a while, below it S3 or TLS may be slower. The two ends are ours."""
+
+UNPUBLISHED_GBPS: Final = 0.75
+"""Where AWS says only "High" (m4, c4, p2): the lowest sustained rate that it publishes for any other type."""
+
 
 class Model(Protocol):
     """What the planning needs of a performance model."""
@@ -71,7 +78,8 @@ class Caps:
     """The worker's own time-out where the plan cannot raise it; at most 3600 s."""
     response_limit_bytes: float | None
     """Largest response that the model server sends; None: no limit known."""
-    request_bytes_per_record: float
+    stored_bytes_per_record: float
+    """As the input lies in S3, compressed if it is."""
     response_bytes_per_record: float
 
 
@@ -138,12 +146,17 @@ def _rows(bounds: Bounds) -> Bounds:
 
 
 def _network_capped(throughput: Bounds, offers: Sequence[Offer], caps: Caps) -> tuple[Bounds, NDArray[np.bool_]]:
-    """Throughput bounded by the sustained network rate / bytes of a record, in and out; no bound where unpublished."""
-    bytes_per_record = max(caps.request_bytes_per_record, caps.response_bytes_per_record, 1e-9)
-    gbps = [offer.kind.network_baseline_gbps for offer in offers]
-    cap = np.array([np.inf if g is None else g * 1e9 / 8 / bytes_per_record for g in gbps])[:, None]
+    """Throughput bounded by what the network carries, and where it is.
+
+    Each record is read from S3 as stored and its response written there; the two directions do not share.
+    """
+    bytes_per_record = max(caps.stored_bytes_per_record, caps.response_bytes_per_record, 1e-9)
+    gbps = np.array([offer.kind.network_baseline_gbps or UNPUBLISHED_GBPS for offer in offers])
+    cap = gbps[:, None] * 1e9 / 8 / bytes_per_record
     bounded = Bounds(
-        low=np.minimum(throughput.low, cap), mid=np.minimum(throughput.mid, cap), high=np.minimum(throughput.high, cap)
+        low=np.minimum(throughput.low, cap * NETWORK_REACHED.low),
+        mid=np.minimum(throughput.mid, cap * NETWORK_REACHED.mid),
+        high=np.minimum(throughput.high, cap * NETWORK_REACHED.high),
     )
     return bounded, throughput.mid > cap
 

@@ -135,7 +135,7 @@ def problem(
     limits = caps or Caps(
         longest_request_s=60.0,
         response_limit_bytes=None,
-        request_bytes_per_record=data.payload_bytes / max(1, data.records),
+        stored_bytes_per_record=data.payload_bytes / max(1, data.records),
         response_bytes_per_record=10.0,
     )
     speed = column([o.latency_speed for o in offers])

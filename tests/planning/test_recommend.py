@@ -1,0 +1,215 @@
+"""A recommendation: what it chooses, what it says of what lost, and how it fails."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from planner.documents import replace, to_json
+from planner.errors import CatalogueError, InfeasibleError, InputMissingError, RecordTooLargeError
+from planner.interval import Interval
+from planner.jobs.request import draft_request
+from planner.performance.model import PerformanceModel
+from planner.planning.plan import Plan
+from planner.planning.recommend import recommend
+from planner.profiling.profile import Profile
+from planner.records.dataset import Dataset
+from planner.records.layout import describe
+from tests.performance.synthetic import prefork, synthetic_profile
+from tests.planning.cases import dataset, run
+
+PROFILE = synthetic_profile()
+MODEL = PerformanceModel.fit(PROFILE)
+INPUT = describe(20_000_000, 100, 200)
+
+
+def plan_for(profile: Profile = PROFILE, data: Dataset = INPUT, **goal: Any) -> Plan:
+    goal.setdefault("instance_types", ("ml.m5.*", "ml.c7i.*", "ml.g5.xlarge"))
+    goal.setdefault("model", MODEL if profile.measurements is PROFILE.measurements else None)
+    return recommend(profile, data, **goal)
+
+
+def test_the_choice_is_the_cheapest_of_everything_the_plan_lists() -> None:
+    plan = plan_for()
+    listed = [*plan.alternatives, *plan.pareto]
+    assert len(listed) > 8
+    assert all(other.estimate.cost_usd.mid >= plan.estimate.cost_usd.mid for other in listed)
+
+
+def test_the_deadline_is_met_at_the_confidence_and_not_only_in_the_middle() -> None:
+    free = plan_for()
+    deadline_s = (free.estimate.finish_s.mid + free.estimate.finish_s.high) / 2
+    plan = plan_for(deadline_s=deadline_s)
+    assert free.estimate.finish_s.mid < deadline_s < free.estimate.finish_s.high
+    assert plan.estimate.finish_s.high == pytest.approx(plan.estimate.finish_at_confidence_s)
+    assert plan.estimate.finish_s.high <= deadline_s
+    assert plan.estimate.cost_usd.mid >= free.estimate.cost_usd.mid
+
+
+def test_a_slower_model_needs_another_plan() -> None:
+    slow = synthetic_profile(prefork(fixed_s=10e-3, record_s=500e-6))
+    fast, slower = plan_for(deadline_s=1500.0), plan_for(slow, deadline_s=1500.0)
+    assert slower.configuration != fast.configuration
+    assert slower.estimate.cost_usd.mid > 3 * fast.estimate.cost_usd.mid
+
+
+def test_the_makespan_follows_from_the_printed_numbers() -> None:
+    value = (plan := plan_for(deadline_s=1200.0)).estimate
+    steady_s = plan.workload.records * value.busiest_instance_share / value.throughput_records_per_s.mid
+    assert value.makespan_s.mid == pytest.approx(steady_s, rel=0.02)
+    assert value.finish_s.mid == pytest.approx(value.startup_s.mid + value.makespan_s.mid)
+    hours = value.billed_s.mid / 3600
+    assert value.cost_usd.mid == pytest.approx(plan.configuration.instance_count * value.price.usd_per_hour * hours)
+
+
+def test_a_gpu_type_is_refused_because_nothing_was_measured_on_one() -> None:
+    refused = [r for r in plan_for().rejections if r.subject == "ml.g5.xlarge"]
+    assert [r.limit for r in refused] == ["accelerator"]
+    assert "no measurement" in refused[0].reason
+
+
+def test_a_type_without_a_price_in_the_region_is_refused() -> None:
+    plan = plan_for(region="me-south-1", instance_types=("ml.m5.*", "ml.c7i.*"))
+    refused = {r.subject for r in plan.rejections if r.limit == "price"}
+    assert "ml.c7i.xlarge" in refused
+    assert plan.configuration.instance_type.startswith("ml.m5.")
+
+
+def test_the_service_defaults_are_shown_even_when_their_type_was_not_asked_for() -> None:
+    plan = plan_for(instance_types=("ml.c7i.*",))
+    titles = [a.title for a in plan.alternatives]
+    assert "the service's defaults on 1 x ml.m5.xlarge" in titles
+    assert plan.configuration.instance_type.startswith("ml.c7i.")
+    assert all(p.configuration.instance_type.startswith("ml.c7i.") for p in plan.pareto)
+
+
+def test_types_of_one_generation_are_within_noise_and_a_slow_guess_is_not() -> None:
+    plan = plan_for(instance_types=("ml.c7i.xlarge", "ml.m7i.xlarge"))
+    by_title = {a.title: a for a in plan.alternatives}
+    assert by_title["runner-up 1"].within_noise
+    assert "within noise" in by_title["runner-up 1"].reason
+    assert not by_title["one record per request"].within_noise
+
+
+def test_workers_grow_with_the_instance_and_other_variables_are_kept() -> None:
+    container = replace(PROFILE.container, environment={"OMP_NUM_THREADS": "1"})
+    plan = plan_for(replace(PROFILE, container=container), instance_types=("ml.m5.4xlarge",))
+    assert plan.configuration.environment == {"OMP_NUM_THREADS": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "16"}
+
+
+def test_a_latency_near_the_worker_timeout_raises_that_timeout_where_its_variable_is_known() -> None:
+    slow = synthetic_profile(prefork(fixed_s=30.0, record_s=0.01))
+    data = describe(2000, 100, 20)
+    known = plan_for(slow, data, instance_types=("ml.m5.xlarge",))
+    assert int(known.configuration.environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"]) > known.estimate.latency_p99_s.high
+    unknown = replace(slow, container=replace(slow.container, worker_variable=None))
+    plan = plan_for(unknown, data, instance_types=("ml.m5.xlarge",))
+    assert "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in plan.configuration.environment
+    assert any(r.limit == "time-out" for r in plan.rejections)
+
+
+def test_a_container_that_fits_no_memory_names_the_limit() -> None:
+    heavy = synthetic_profile(idle_memory_bytes=60 * 2**30)
+    with pytest.raises(InfeasibleError, match=r"no configuration of .* GiB"):
+        plan_for(heavy, instance_types=("ml.m5.large", "ml.m5.xlarge"))
+
+
+def test_an_impossible_deadline_names_the_nearest_miss_and_what_to_relax() -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        plan_for(deadline_s=300.0, max_instance_count=10)
+    assert re.search(
+        r"no configuration of [\d,]+ meets the deadline of 5 m 00 s at 95% confidence; the fastest needs "
+        r"\d+ m \d\d s \(\d+ x ml\.[a-z0-9.]+, limited by [a-z-]+\)\. To get one: raise --deadline, "
+        r"widen --instance-type, raise --max-instance-count",
+        str(caught.value),
+    )
+
+
+def test_the_nearest_miss_is_a_deadline_that_can_be_met() -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        plan_for(budget_usd=0.0001)
+    found = re.search(r"the cheapest costs \$([\d.]+)", str(caught.value))
+    assert found is not None
+    assert plan_for(budget_usd=float(found[1]) + 1e-4).estimate.cost_at_confidence_usd is not None
+    with pytest.raises(InfeasibleError):
+        plan_for(budget_usd=float(found[1]) - 1e-4)
+
+
+def test_only_refused_types_end_in_an_error_that_says_why() -> None:
+    with pytest.raises(InfeasibleError, match="profile holds no measurement on such a device"):
+        plan_for(instance_types=("ml.g5.*",))
+
+
+def test_an_unknown_type_or_region_is_a_catalogue_error() -> None:
+    with pytest.raises(CatalogueError):
+        plan_for(instance_types=("ml.m99.*",))
+    with pytest.raises(CatalogueError):
+        plan_for(region="atlantis-1")
+
+
+def test_a_record_that_no_request_can_carry_is_refused_with_its_size() -> None:
+    with pytest.raises(RecordTooLargeError, match="104,857,600 bytes"):
+        plan_for(data=dataset([run(2, 100 * 2**20)]))
+
+
+def test_an_input_without_records_is_refused() -> None:
+    with pytest.raises(InputMissingError):
+        plan_for(data=dataset([run(0, 1)]))
+
+
+def test_whole_objects_are_sent_one_by_one_where_there_is_no_split_type() -> None:
+    profile = synthetic_profile(points=((1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 4)))
+    plan = plan_for(profile, describe(5000, 3 * 2**20, 5000, split_type="None"))
+    assert plan.configuration.batch_strategy == "SingleRecord"
+    assert plan.configuration.max_payload_mb == 4
+    assert plan.estimate.requests == 5000
+
+
+def test_one_large_object_is_told_to_be_cut() -> None:
+    plan = plan_for(data=dataset([run(10_000_000, 100)]))
+    assert plan.configuration.instance_count == 1
+    assert any("One object cannot use more than one instance" in w for w in plan.warnings)
+
+
+def test_skewed_objects_cost_idle_money_that_is_named() -> None:
+    skewed = dataset([run(10_000_000, 100), run(100_000, 100, copies=50, key="b")])
+    plan = plan_for(data=skewed, objective="time", budget_usd=5.0, max_instance_count=4)
+    warned = [w for w in plan.warnings if w.startswith("Uneven")]
+    assert len(warned) == 1
+    assert "$" in warned[0]
+
+
+def test_a_small_job_is_told_that_start_up_dominates() -> None:
+    plan = plan_for(data=describe(1000, 100, 1))
+    assert plan.estimate.bottleneck == "start-up"
+    assert any(w.startswith("Start-up (") for w in plan.warnings)
+
+
+def test_a_known_start_up_replaces_the_published_one() -> None:
+    plan = plan_for(startup_s=Interval(low=50, mid=60, high=90))
+    assert plan.estimate.startup_s == Interval(low=50, mid=60, high=90)
+    assert plan.estimate.finish_s.mid == pytest.approx(60 + plan.estimate.makespan_s.mid)
+    assert "as given" in plan.assumptions[0]
+
+
+def test_the_draft_of_the_request_is_that_of_the_choice() -> None:
+    plan = plan_for(emit=draft_request)
+    resources = plan.transform_job["TransformResources"]
+    assert resources["InstanceType"] == plan.configuration.instance_type
+    assert plan.transform_job["MaxPayloadInMB"] == plan.configuration.max_payload_mb
+
+
+def test_a_plan_survives_being_written_and_read() -> None:
+    plan = plan_for()
+    assert msgspec.json.decode(to_json(plan).encode(), type=Plan) == plan
+
+
+def test_the_same_question_gets_the_same_answer() -> None:
+    first, again = plan_for(deadline_s=1500.0), plan_for(deadline_s=1500.0)
+    assert to_json(replace(again, created_at=first.created_at)) == to_json(first)
+
+
+def test_the_confidence_must_be_a_probability_of_at_least_one_half() -> None:
+    with pytest.raises(ValueError, match=r"at least 0.5 and below 1"):
+        plan_for(confidence=1.0)
