@@ -1,7 +1,9 @@
 """What the lines of an object hold: is it what the content type says, and what in it tends to go wrong in a job."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -41,6 +43,7 @@ class LineFindings:
 class LineChecks:
     """Checks the lines of one object as a splitter finds them; memory holds one line and one chunk.
 
+    Text and JSON Lines must be UTF-8, JSON Lines also JSON; of other types only delimiters are looked at.
     A line longer than any request may be (100 MiB) is not looked into: it cannot be sent whatever it holds.
     """
 
@@ -48,6 +51,7 @@ class LineChecks:
         kind = media_type(content_type)
         self._is_csv = kind in CSV
         self._is_json = kind in JSON_LINES
+        self._is_text = self._is_json or kind.startswith("text/")
         self._most_faults = most_faults
         self._pending: list[bytes] = []
         self._pending_bytes = 0
@@ -84,35 +88,18 @@ class LineChecks:
         sizes = np.diff(ends, prepend=0)
         found.crlf_lines += lines.count(b"\r\n")
         found.blank_lines += _blank_lines(lines, ends, sizes)
-        self._check_utf8(lines, ends)
-        if self._is_json:
-            self._check_json(lines, ends)
+        room = self._most_faults - len(found.faults)
+        if self._is_text and room:
+            problems = dict(islice(_json_problems(lines, len(ends)), room)) if self._is_json else {}
+            problems |= dict(islice(_utf8_problems(lines, ends, self._offset), room))
+            for index, problem in sorted(problems.items())[:room]:
+                offset = self._offset + int(ends[index] - sizes[index])
+                found.faults.append(f"record {self._records + index + 1:,} at byte {offset:,} {problem}")
         if self._is_csv:
             self._check_quotes(lines, ends)
             if len(self._head) < 2:
                 self._head += lines.split(b"\n", 2)[: min(len(ends), 2 - len(self._head))]
                 found.has_header = len(self._head) == 2 and looks_like_header(*self._head)
-
-    def _check_utf8(self, lines: bytes, ends: NDArray[np.int64]) -> None:
-        start = 0
-        while len(self.findings.faults) < self._most_faults:
-            try:
-                str(memoryview(lines)[start:], "utf-8")
-            except UnicodeDecodeError as error:
-                at = start + error.start
-                index = int(ends.searchsorted(at, side="right"))
-                self._add_fault(ends, index, f"is not UTF-8: byte {lines[at]:#04x} at byte {self._offset + at:,}")
-                start = int(ends[index])
-            else:
-                return
-
-    def _check_json(self, lines: bytes, ends: NDArray[np.int64]) -> None:
-        for index, line in enumerate(lines.split(b"\n")[: len(ends)]):
-            try:
-                _decode_json(line)
-            except msgspec.DecodeError as error:
-                if line not in {b"", b"\r"}:
-                    self._add_fault(ends, index, f"is not JSON: {_reason(error)}: {_excerpt(line)}")
 
     def _check_quotes(self, lines: bytes, ends: NDArray[np.int64]) -> None:
         if b'"' not in lines:
@@ -125,10 +112,30 @@ class LineChecks:
             if self.findings.first_odd_quote_record is None:
                 self.findings.first_odd_quote_record = self._records + int(odd[0]) + 1
 
-    def _add_fault(self, ends: NDArray[np.int64], index: int, problem: str) -> None:
-        if len(self.findings.faults) < self._most_faults:
-            offset = self._offset + (int(ends[index - 1]) if index else 0)
-            self.findings.faults.append(f"record {self._records + index + 1:,} at byte {offset:,} {problem}")
+
+def _utf8_problems(lines: bytes, ends: NDArray[np.int64], offset: int) -> Iterator[tuple[int, str]]:
+    """(index, problem) of every line that is not UTF-8; the lines begin at the object's offset."""
+    start = 0
+    while True:
+        try:
+            str(memoryview(lines)[start:], "utf-8")
+        except UnicodeDecodeError as error:
+            at = start + error.start
+            index = int(ends.searchsorted(at, side="right"))
+            yield index, f"is not UTF-8: byte {lines[at]:#04x} at byte {offset + at:,}"
+            start = int(ends[index])
+        else:
+            return
+
+
+def _json_problems(lines: bytes, count: int) -> Iterator[tuple[int, str]]:
+    """(index, problem) of every line that is not JSON; a blank line is none (there is a warning for these)."""
+    for index, line in enumerate(lines.split(b"\n")[:count]):
+        try:
+            _decode_json(line)
+        except msgspec.DecodeError as error:
+            if line not in {b"", b"\r"}:
+                yield index, f"is not JSON: {str(error).removeprefix('JSON is malformed: ')}: {_excerpt(line)}"
 
 
 def _blank_lines(lines: bytes, ends: NDArray[np.int64], sizes: NDArray[np.int64]) -> int:
@@ -139,10 +146,6 @@ def _blank_lines(lines: bytes, ends: NDArray[np.int64], sizes: NDArray[np.int64]
     return int(
         lone_feeds + np.count_nonzero((content[pairs - 2] == _CARRIAGE_RETURN) & (content[pairs - 1] == ord("\n")))
     )
-
-
-def _reason(error: msgspec.DecodeError) -> str:
-    return str(error).removeprefix("JSON is malformed: ")
 
 
 def _excerpt(line: bytes) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from planner.records.dataset import RecordSizes
 from planner.records.pack import MAX_PAYLOAD_MB, payload_limit_bytes
-from planner.records.policy import TIE_RULE, TieRule
+from planner.records.policy import ASSUMED, CuttingPolicy
 
 PROBABILITIES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -31,8 +31,8 @@ _FLUSH_RECORDS: Final = 2**18
 class RequestCounter:
     """Exact number of MultiRecord requests at MaxPayloadInMB 1..100, all in one pass and constant memory."""
 
-    def __init__(self, tie_rule: TieRule = TIE_RULE) -> None:
-        limits = [payload_limit_bytes(m, tie_rule) for m in range(1, MAX_PAYLOAD_MB + 1)]
+    def __init__(self, policy: CuttingPolicy = ASSUMED) -> None:
+        limits = [payload_limit_bytes(m, policy) for m in range(1, MAX_PAYLOAD_MB + 1)]
         self._limits = np.array(limits, np.int64)
         self._requests = np.zeros(MAX_PAYLOAD_MB, np.int64)
         self._starts = np.zeros(MAX_PAYLOAD_MB, np.int64)

@@ -1,17 +1,21 @@
 """The bytes of an object in chunks, decompressed on the way, never held whole."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
 from planner.errors import RecordFormatError
-from planner.records.dataset import CompressionType
+from planner.records.dataset import CompressionType, SplitType
+from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
 CHUNK_BYTES: Final = 2**18
 """How much is read at once: small enough for a core's second-level cache, large enough to hide the calls."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """zlib: expect a gzip header and check the trailer's CRC32 and length."""
+
+_BLANK_LINES: Final = re.compile(rb"^(?:\r?\n)+", re.MULTILINE)
 
 
 class ByteStream(Protocol):
@@ -22,14 +26,23 @@ class ByteStream(Protocol):
         ...
 
 
-def iter_chunks(stream: ByteStream, compression_type: CompressionType, source: str) -> Iterator[memoryview]:
-    """The object's bytes as the container gets them, in chunks of at most CHUNK_BYTES.
+def iter_chunks(
+    stream: ByteStream,
+    split_type: SplitType,
+    compression_type: CompressionType,
+    source: str,
+    policy: CuttingPolicy = ASSUMED,
+) -> Iterator[memoryview]:
+    """The bytes that the object's records consist of, in chunks of at most CHUNK_BYTES.
 
     A chunk is valid until the next is asked for: the buffer behind it is reused. Raises RecordFormatError, with
     object and offset, for a gzip stream that is damaged or cut short.
     """
     stored = _stored_chunks(stream)
-    return stored if compression_type == "None" else _inflated(stored, source)
+    content = stored if compression_type == "None" else _inflated(stored, source)
+    if split_type == "Line" and policy.blank_lines is BlankLines.DROPPED:
+        return _without_blank_lines(content)
+    return content
 
 
 def _stored_chunks(stream: ByteStream) -> Iterator[memoryview]:
@@ -68,3 +81,20 @@ def _inflated(stored: Iterator[memoryview], source: str) -> Iterator[memoryview]
             f"{source}: the gzip stream is cut short: it goes on after its last stored byte, {offset:,}. "
             "Store the object again."
         )
+
+
+def _without_blank_lines(content: Iterator[memoryview]) -> Iterator[memoryview]:
+    """The content less its lines of only LF or CRLF. A CR that may begin such a line waits for the next chunk."""
+    in_line, waiting = False, b""
+    for chunk in content:
+        arrived = waiting + bytes(chunk)
+        rest_of_line = arrived.find(b"\n") + 1 or len(arrived) if in_line else 0
+        lines = _BLANK_LINES.sub(b"", arrived[rest_of_line:])
+        begun = lines.rfind(b"\n") + 1
+        waiting = b"\r" if lines[begun:] == b"\r" else b""
+        kept = arrived[:rest_of_line] + lines[: len(lines) - len(waiting)]
+        if kept:
+            in_line = not kept.endswith(b"\n")
+            yield memoryview(kept)
+    if waiting:
+        yield memoryview(waiting)

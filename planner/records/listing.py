@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,7 @@ def list_objects(source: str | Path) -> Listing:
             prefix_and_keys = _read_manifest(path)
             if prefix_and_keys is None:
                 return _without_unsuitable(text, {path.name: path})
-            return _without_unsuitable(text, _manifest_files(path, *prefix_and_keys))
+            return _manifest_listing(path, *prefix_and_keys)
     except OSError as error:
         raise InputMissingError(f"{error.filename or text}: cannot be read: {error.strerror}") from error
     if path.exists():
@@ -141,17 +142,21 @@ def _read_manifest(path: Path) -> tuple[str, list[str]] | None:
     return None
 
 
-def _manifest_files(manifest: Path, prefix: str, keys: list[str]) -> dict[str, Path]:
-    """Path of each key; a prefix is put in front as it stands, as in S3, and a relative one starts at the manifest."""
+def _manifest_listing(manifest: Path, prefix: str, keys: list[str]) -> Listing:
+    """The objects named; a prefix is put in front as it stands, as in S3, and a relative one starts at the manifest."""
     if prefix.startswith(("s3://", "https://")):
         raise InputMissingError(
             f"{manifest}: its prefix {prefix} is in S3, which is not read here. Copy the objects "
             f"(aws s3 sync {prefix} DIR) and make the prefix that folder."
         )
-    files = {
-        key: Path(f"{manifest.parent}/{prefix}{key}" if not prefix.startswith("/") else prefix + key) for key in keys
-    }
+    start = prefix if prefix.startswith("/") else f"{manifest.parent}/{prefix}"
+    files = {key: Path(start + key) for key in keys}
     missing = [key for key, path in files.items() if not path.exists()]
     if missing:
         raise InputMissingError(f"{manifest}: {_named(missing)} not found below {prefix!r}.")
-    return files
+    listing = _without_unsuitable(str(manifest), files)
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if not twice:
+        return listing
+    warning = f"{_named(twice)} listed more than once and read once: outputs in the job would overwrite each other."
+    return replace(listing, warnings=(*listing.warnings, warning))

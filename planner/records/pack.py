@@ -1,7 +1,7 @@
 """How records become requests: BatchStrategy and MaxPayloadInMB, one object at a time, greedily, in MiB.
 
 The rule, as derived from public job logs (25,000 rows of 10,001 bytes at 6 -> 39 requests of 629 rows and one of 469):
-records are added to the current payload until the next would not fit (`policy.TIE_RULE`); a record that does not fit
+records are added to the current payload until the next would not fit (`policy.TieRule`); a record that does not fit
 into an empty payload is an error in the service, not a split. A request never spans two objects.
 
 Record ends are cumulative sizes already, so the packer jumps from request to request by binary search: with requests
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import RecordTooLargeError
-from planner.records.policy import TIE_RULE, TieRule
+from planner.records.policy import ASSUMED, CuttingPolicy, TieRule
 from planner.units import MIB
 
 MAX_PAYLOAD_MB: Final = 100
@@ -24,11 +24,11 @@ _FEW_RECORDS: Final = 64
 """Below this many records per request, following precomputed jumps is faster than a search per request."""
 
 
-def payload_limit_bytes(max_payload_mb: int, tie_rule: TieRule = TIE_RULE) -> int:
+def payload_limit_bytes(max_payload_mb: int, policy: CuttingPolicy = ASSUMED) -> int:
     """The most bytes a payload may have at MaxPayloadInMB 1..100. Raises ValueError outside of that."""
     if not 1 <= max_payload_mb <= MAX_PAYLOAD_MB:
         raise ValueError(f"MaxPayloadInMB is {max_payload_mb}; records are packed at 1 to {MAX_PAYLOAD_MB} only")
-    return max_payload_mb * MIB - (tie_rule is TieRule.LIMIT_IS_TOO_LARGE)
+    return max_payload_mb * MIB - (policy.tie_rule is TieRule.LIMIT_IS_TOO_LARGE)
 
 
 def record_too_large(source: str, index: int, offset: int, size: int, limit_bytes: int) -> RecordTooLargeError:

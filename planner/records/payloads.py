@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from planner.records.dataset import BatchStrategy, CompressionType, SplitType
 from planner.records.decompress import ByteStream, iter_chunks
 from planner.records.pack import Cut, GreedyPacker, RecordPerPayload, payload_limit_bytes
-from planner.records.policy import TIE_RULE, TieRule
+from planner.records.policy import ASSUMED, CuttingPolicy
 from planner.records.split import splitter_for, unwrapped
 
 
@@ -22,15 +22,15 @@ class Payload:
     first_record: int
     """Index of its first record in the object, from 0."""
     offset: int
-    """Byte of the object (decompressed) at which its first record begins."""
+    """Byte at which its first record begins, in the object as decompressed (and rid of blank lines, if these are)."""
 
 
 def _arrivals(
-    stream: ByteStream, split_type: SplitType, compression_type: CompressionType, source: str
+    stream: ByteStream, split_type: SplitType, compression_type: CompressionType, source: str, policy: CuttingPolicy
 ) -> Iterator[tuple[memoryview, NDArray[np.int64]]]:
     """What each chunk brings, its bytes and the ends of the records it completes; last, what the object's end does."""
     splitter = splitter_for(split_type, source)
-    for chunk in iter_chunks(stream, compression_type, source):
+    for chunk in iter_chunks(stream, split_type, compression_type, source, policy):
         yield chunk, splitter.feed(chunk)
     yield memoryview(b""), splitter.finish()
 
@@ -41,6 +41,7 @@ def iter_records(
     *,
     compression_type: CompressionType = "None",
     source: str = "the input",
+    policy: CuttingPolicy = ASSUMED,
 ) -> Iterator[bytes]:
     """The records of one object one by one, as MultiRecord sends them; memory holds one chunk and one record.
 
@@ -48,7 +49,7 @@ def iter_records(
     """
     pending: list[bytes] = []
     offset = 0
-    for content, ends in _arrivals(stream, split_type, compression_type, source):
+    for content, ends in _arrivals(stream, split_type, compression_type, source, policy):
         start = 0
         for end in (ends - offset).tolist():
             yield b"".join([*pending, content[start:end]])
@@ -66,7 +67,7 @@ def iter_payloads(
     max_payload_mb: int,
     compression_type: CompressionType = "None",
     source: str = "the input",
-    tie_rule: TieRule = TIE_RULE,
+    policy: CuttingPolicy = ASSUMED,
 ) -> Iterator[Payload]:
     """The request bodies of one object in order; memory holds one payload and two chunks.
 
@@ -77,12 +78,12 @@ def iter_payloads(
     Raises RecordFormatError and RecordTooLargeError, which call the object by source; how many payloads come before
     the error is not defined (the service keeps no output of such an object either way).
     """
-    limit_bytes = payload_limit_bytes(max_payload_mb, tie_rule)
+    limit_bytes = payload_limit_bytes(max_payload_mb, policy)
     single = batch_strategy == "SingleRecord"
     packer = RecordPerPayload(limit_bytes, source) if single else GreedyPacker(limit_bytes, source)
     held = _HeldBytes(limit_bytes)
     start = Cut(0, 0)
-    for content, ends in _arrivals(stream, split_type, compression_type, source):
+    for content, ends in _arrivals(stream, split_type, compression_type, source, policy):
         held.add(content)
         cuts = packer.feed(ends)
         if not content:
@@ -90,7 +91,7 @@ def iter_payloads(
         for cut in cuts:
             body = held.take(cut.offset)
             yield Payload(
-                body=unwrapped(body, split_type) if single else body,
+                body=unwrapped(body, split_type, policy) if single else body,
                 records=cut.records - start.records,
                 first_record=start.records,
                 offset=start.offset,

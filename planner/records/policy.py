@@ -1,9 +1,10 @@
-"""What the service's documents leave open about cutting, one named policy each, with its alternative.
+"""What the service's documents leave open about cutting: one policy, each point with its alternative.
 
-Public job logs fix the unit (MiB), the greedy order and that the line feed counts; they do not fix the points
-below. Plans therefore keep headroom below a limit instead of relying on any of them.
+Public job logs fix the unit (MiB), the greedy order and that the line feed counts; they do not fix the points below.
+Plans therefore keep headroom below a limit instead of relying on any of them.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -14,36 +15,37 @@ class TieRule(Enum):
     The logs only show 6,290,629 B accepted at 6 MiB (6,291,456 B).
     """
 
-    LIMIT_FITS = "a payload of exactly the limit is sent"
-    LIMIT_IS_TOO_LARGE = "a payload must stay below the limit"
-
-
-TIE_RULE: Final = TieRule.LIMIT_FITS
-"""The policy: flush when ``current + len(record) > limit``, the packer that reproduces the logged request counts."""
+    LIMIT_FITS = "a payload of exactly the limit is sent: flush when current + len(record) > limit"
+    LIMIT_IS_TOO_LARGE = "a payload stays below the limit: flush when current + len(record) >= limit"
 
 
 class BlankLines(Enum):
     """What a line of nothing but its delimiter (LF or CRLF) is under SplitType Line."""
 
-    RECORD = "a record like any other"
+    RECORD = "a record like any other; concatenated payloads equal the input, as in AWS's own local mode"
     DROPPED = "never sent, and no record"
 
 
-BLANK_LINES: Final = BlankLines.RECORD
-"""The policy: nothing is dropped, so concatenated payloads equal the input (AWS's own local mode does the same)."""
-
-
 class Wrapper(Enum):
-    """What "padding" means where SingleRecord strips it from RecordIO and TFRecord.
+    """What "padding" means where SingleRecord strips it from RecordIO and TFRecord (rule R4).
 
     TransformInput: "Some data formats represent a record as a binary payload wrapped with extra padding bytes. When
     splitting is applied to a binary data format, padding is removed if the value of BatchStrategy is set to
     SingleRecord. Padding is not removed if the value of BatchStrategy is set to MultiRecord."
     """
 
-    WHOLE_FRAME = "header, length, checksums and alignment bytes: the container gets the bare record"
-    ALIGNMENT_ONLY = "the alignment bytes at the end of a RecordIO frame: headers are kept, TFRecord is unchanged"
+    WHOLE_FRAME = "header, length, checksums and alignment bytes: the container gets what was wrapped"
+    ALIGNMENT_ONLY = "the alignment bytes that end a RecordIO frame: headers are kept, and TFRecords as they are"
 
 
-WRAPPER: Final = Wrapper.WHOLE_FRAME
-"""The policy: the payload is what was wrapped, as AWS's local mode (`read_recordio`) sends it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CuttingPolicy:
+    """How open points are settled; the defaults are what the planner assumes everywhere."""
+
+    tie_rule: TieRule = TieRule.LIMIT_FITS
+    blank_lines: BlankLines = BlankLines.RECORD
+    wrapper: Wrapper = Wrapper.WHOLE_FRAME
+
+
+ASSUMED: Final = CuttingPolicy()
+"""The planner's policy."""

@@ -84,6 +84,17 @@ class RecordIOSplitter:
         )
 
 
+def recordio_without_alignment(record: bytes) -> bytes:
+    """A whole RecordIO record without the zeros that align what follows it; headers and magic stay."""
+    at = 0
+    while True:
+        length = _HEADER.unpack_from(record, at)[1] & _LENGTH_MASK
+        end = at + _HEADER.size + ((length + 3) & ~3)
+        if end == len(record):
+            return record[: at + _HEADER.size + length]
+        at = end
+
+
 def recordio_payload(record: bytes) -> bytes:
     """The bytes that a whole RecordIO record wraps: parts joined by the magic, header and alignment bytes gone."""
     parts, at = [], 0

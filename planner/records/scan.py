@@ -11,6 +11,7 @@ from planner.records.dataset import CompressionType, Dataset, InputObject, Split
 from planner.records.decompress import ByteStream, iter_chunks
 from planner.records.listing import Listing, StoredObject, list_objects
 from planner.records.pack import payload_limit_bytes
+from planner.records.policy import ASSUMED, CuttingPolicy
 from planner.records.sizes import RecordSizeStore
 from planner.records.split import splitter_for
 from planner.records.tally import Tally
@@ -31,6 +32,7 @@ def inspect(
     content_type: str | None = None,
     max_payload_mb: int | None = None,
     validate: bool = True,
+    policy: CuttingPolicy = ASSUMED,
     sizes: RecordSizeStore | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -45,7 +47,7 @@ def inspect(
     Raises InputMissingError (nothing there), RecordFormatError (lines or frames that are not of their type, up to five
     in one message) and RecordTooLargeError.
     """
-    limit_bytes = None if max_payload_mb is None else payload_limit_bytes(max_payload_mb)
+    limit_bytes = None if max_payload_mb is None else payload_limit_bytes(max_payload_mb, policy)
     listing = list_objects(source)
     compression, compression_warnings = compression_of(listing, compression_type)
     content_type, content_warnings = content_type_of(listing, content_type)
@@ -54,7 +56,8 @@ def inspect(
         compression_type=compression,
         content_type=content_type,
         checks_lines=validate and split_type == "Line",
-        tally=Tally(limit_bytes=limit_bytes, most_oversized=_MOST_FAULTS, sizes=sizes),
+        policy=policy,
+        tally=Tally(limit_bytes=limit_bytes, most_oversized=_MOST_FAULTS, policy=policy, sizes=sizes),
         findings={},
         faults=[],
     )
@@ -85,6 +88,7 @@ class _Reader:
     compression_type: CompressionType
     content_type: str | None
     checks_lines: bool
+    policy: CuttingPolicy
     tally: Tally
     findings: dict[str, LineFindings]
     """By key, of objects whose lines were checked and gave cause for a remark."""
@@ -113,7 +117,7 @@ class _Reader:
     def _read(self, stored: StoredObject, stream: ByteStream) -> InputObject:
         splitter = splitter_for(self.split_type, stored.key)
         checks = LineChecks(self.content_type, _MOST_FAULTS - len(self.faults)) if self.checks_lines else None
-        for chunk in iter_chunks(stream, self.compression_type, stored.key):
+        for chunk in iter_chunks(stream, self.split_type, self.compression_type, stored.key, self.policy):
             ends = splitter.feed(chunk)
             self.tally.add(stored.key, ends)
             if checks is not None:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.records.dataset import SplitType
-from planner.records.newlines import line_feed_positions
-from planner.records.recordio import RecordIOSplitter, recordio_payload
+from planner.records.newlines import LineFeedFinder
+from planner.records.policy import ASSUMED, CuttingPolicy, Wrapper
+from planner.records.recordio import RecordIOSplitter, recordio_payload, recordio_without_alignment
 from planner.records.tfrecord import TFRecordSplitter, tfrecord_payload
 
 
@@ -36,16 +37,18 @@ class Splitter(Protocol):
 class LineSplitter:
     """SplitType Line: a line feed ends a record and belongs to it, as a CR before it does.
 
-    A last line without line feed is a record. A blank line is one too (`policy.BLANK_LINES`). Bytes are never decoded.
+    A last line without line feed is a record. So is a blank line; where the policy is to drop these, they are gone
+    before (`decompress.iter_chunks`). Bytes are never decoded.
     """
 
     def __init__(self) -> None:
+        self._line_feeds = LineFeedFinder()
         self._offset = 0
         self._last_end = 0
 
     def feed(self, chunk: bytes | memoryview, /) -> NDArray[np.int64]:
         """End offsets of the lines whose line feed is in the chunk."""
-        ends = line_feed_positions(chunk)
+        ends = self._line_feeds.positions(chunk)
         ends += self._offset + 1
         self._offset += len(chunk)
         if len(ends):
@@ -88,15 +91,16 @@ def splitter_for(split_type: SplitType, source: str) -> Splitter:
             assert_never(split_type)
 
 
-def unwrapped(record: bytes, split_type: SplitType) -> bytes:
-    """What SingleRecord sends for the record: RecordIO and TFRecord without their wrapper (`policy.WRAPPER`)."""
+def unwrapped(record: bytes, split_type: SplitType, policy: CuttingPolicy = ASSUMED) -> bytes:
+    """What SingleRecord sends for the record: RecordIO and TFRecord without their padding (`policy.Wrapper`)."""
+    whole = policy.wrapper is Wrapper.WHOLE_FRAME
     match split_type:
         case "None" | "Line":
             return record
         case "RecordIO":
-            return recordio_payload(record)
+            return recordio_payload(record) if whole else recordio_without_alignment(record)
         case "TFRecord":
-            return tfrecord_payload(record)
+            return tfrecord_payload(record) if whole else record
         case _:
             assert_never(split_type)
 

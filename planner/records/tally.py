@@ -6,19 +6,22 @@ from numpy.typing import NDArray
 from planner.records.counting import RequestCounter, SizeHistogram
 from planner.records.dataset import InputObject
 from planner.records.pack import record_too_large
+from planner.records.policy import CuttingPolicy
 from planner.records.sizes import RecordSizeStore
 
 
 class Tally:
     """Counts objects, records and requests as splitters find record ends; one object at a time."""
 
-    def __init__(self, *, limit_bytes: int | None, most_oversized: int, sizes: RecordSizeStore | None) -> None:
+    def __init__(
+        self, *, limit_bytes: int | None, most_oversized: int, policy: CuttingPolicy, sizes: RecordSizeStore | None
+    ) -> None:
         self._limit_bytes = limit_bytes
         self._most_oversized = most_oversized
         self._sizes = sizes
         self._begin()
         self.histogram = SizeHistogram()
-        self.requests = RequestCounter()
+        self.requests = RequestCounter(policy)
         self.oversized: list[str] = []
         """Records above the limit, each described; at most as many as were asked for."""
 

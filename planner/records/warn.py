@@ -47,7 +47,10 @@ def content_type_of(listing: Listing, given: str | None) -> tuple[str | None, tu
         _CONTENT_TYPES.get(PurePosixPath(o.key.removesuffix(".gz")).suffix.lower()) for o in listing.objects
     )
     if len(found) == 1:
-        return next(iter(found)), ()
+        kind = next(iter(found))
+        return kind, () if kind else (
+            "the suffixes do not tell the content type, which the job needs: --content-type.",
+        )
     seen = ", ".join(f"{count:,} {kind or 'of another suffix'}" for kind, count in found.most_common())
     return None, (
         f"objects of several content types ({seen}): ContentType is one for the whole job; give --content-type.",
