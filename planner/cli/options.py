@@ -57,6 +57,9 @@ class _CountList(click.ParamType[tuple[int, ...]]):
         return counts
 
 
+PIPED_WIDTH = 120
+"""Columns of text output that does not go to a terminal."""
+
 DURATION = _Duration()
 """``90m``, ``1h30m``, ``45s``, ``3600`` (bare numbers are seconds) -> seconds."""
 SIZE = _Size()
@@ -70,6 +73,14 @@ def stderr_console() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def stdout_console() -> "Console":
+    """The console for results; wide enough for their tables where stdout is a file or a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
 def output_options(command: C) -> C:
@@ -99,9 +110,7 @@ def emit(
     if format_ == "json":
         click.echo(to_json(document), nl=False)
     else:
-        from rich.console import Console
-
-        Console(highlight=False).print(rendered())
+        stdout_console().print(rendered())
     if output is not None:
         stderr_console().print(f"Written to {output}", markup=False)
 
