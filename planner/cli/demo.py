@@ -31,7 +31,10 @@ class _Shown:
 
         self._steps += 1
         self._console.print(Text(f"\n{self._steps}. {title}", style="bold"))
-        self._console.print(result)
+        if isinstance(result, str):
+            self._console.out(result)
+        else:
+            self._console.print(result)
 
     def progress(self, step: "Progress") -> None:
         self._show_progress(step)

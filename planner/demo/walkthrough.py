@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from rich.console import RenderableType
-from rich.json import JSON
 from rich.text import Text
 
 from planner.campaign.profiler import Progress, profile
@@ -35,7 +34,7 @@ class Narrator(Protocol):
     """Who shows the walk-through as it goes on."""
 
     def step(self, title: str, result: RenderableType) -> None:
-        """One step is done, with this to show for it."""
+        """One step is done, with this to show for it; a plain string is shown as it stands, not wrapped."""
         ...
 
     def progress(self, step: Progress) -> None:
@@ -100,7 +99,7 @@ def walk_through(
     )
     write_document(folder / "transform_job.json", job)
     write_emitted(folder / "request.json", job, "json")
-    narrator.step("The request", JSON(emitted(job, "json"), highlight=False))
+    narrator.step("The request", emitted(job, "json").rstrip())
     return Walk(profile=measured, plan=plan, job=job)
 
 
