@@ -81,14 +81,14 @@ def _write_file(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) 
 
 
 def _make_link(member: tarfile.TarInfo, folder: Path) -> None:
-    """A hard link becomes a copy; a symbolic link must lead, by way of others perhaps, to something inside."""
+    """Make a link in its place, unless that is behind a link made before."""
     place = folder / member.name
-    if place.parent.resolve() != folder / PurePosixPath(member.name).parent:
+    if os.path.realpath(place.parent) != str(folder / PurePosixPath(member.name).parent):
         raise ModelArchiveError(f"link {member.name!r} stands behind another link")
     place.parent.mkdir(parents=True, exist_ok=True)
     if member.islnk():
         _check_name(member.linkname)
-        shutil.copyfile(folder / member.linkname, place, follow_symlinks=False)
+        place.hardlink_to(folder / member.linkname)  # not a copy: many of those would be a bomb
     else:
         place.symlink_to(member.linkname)
 
@@ -114,8 +114,8 @@ def _extract_members(archive: tarfile.TarFile, folder: Path, limits: ArchiveLimi
     for member in sorted(links, key=tarfile.TarInfo.issym):
         _make_link(member, folder)
     for member in links:
-        place = (folder / member.name).resolve()
-        if not place.is_relative_to(folder) or not place.exists():
+        target = Path(os.path.realpath(folder / member.name))
+        if not target.is_relative_to(folder) or not target.exists():
             raise ModelArchiveError(f"link {member.name!r} -> {member.linkname!r} leads out of the archive or nowhere")
 
 

@@ -18,6 +18,8 @@ class Limits(Value, frozen=True, kw_only=True):
     cpus: float | None = None
     """Whole CPUs it is pinned to; None: all of the host's."""
     memory_bytes: int | None = None
+    cpu_set: tuple[int, ...] | None = None
+    """Numbers of those CPUs, where the caller chooses them (several containers side by side); None: the last ones."""
 
 
 class ExecutionParameters(Value, frozen=True, kw_only=True):

@@ -34,9 +34,13 @@ def choose_cpus(limits: Limits) -> tuple[int, ...] | None:
     The last CPUs are taken, hyperthreads of one core together (as an instance type's vCPUs are), which leaves the
     first, where interrupts usually land, to the load generator. Raises ContainerLimitError.
     """
+    available = available_cpus()
+    if limits.cpu_set is not None and hasattr(os, "sched_setaffinity"):
+        if not set(limits.cpu_set) <= set(available):
+            raise ContainerLimitError(f"CPUs {limits.cpu_set} are not all among those of this process, {available}.")
+        return limits.cpu_set
     if limits.cpus is None:
         return None
-    available = available_cpus()
     if limits.cpus != int(limits.cpus) or limits.cpus < 1:
         raise ContainerLimitError(
             f"a limit of {limits.cpus:g} CPUs cannot be imposed on a process: it is pinned to whole CPUs. "

@@ -22,6 +22,7 @@ from planner.container.cpus import choose_cpus
 from planner.container.hosting import PING_TIMEOUT_S, HttpContainer, ping
 from planner.container.usage import Accounting, UsageMeter, open_meter
 from planner.errors import ContainerDiedError, ContainerStartError
+from planner.units import show_bytes
 
 STARTUP_TIMEOUT_S: Final = 120.0
 GRACE_S: Final = 5.0
@@ -212,18 +213,20 @@ class ProcessContainer(HttpContainer):
         return None if self._supervisor is None else self._supervisor.poll()
 
     def check_alive(self) -> None:
-        """Raise ContainerDiedError (with the log's tail) if the server has ended."""
+        """Raise ContainerDiedError (with the log's tail) if it has ended, or lost a process to its memory limit."""
         if self._supervisor is None:
             raise ContainerDiedError(f"{self._target}: not running")
         code = self._ended()
-        if code is None:
-            return
-        killed = self._meter.oom_kills() if self._meter is not None else 0
-        memory = " The kernel killed it for memory: raise the limit, or lower workers or records per request."
-        raise ContainerDiedError(
-            f"{self._target}: the server ended {_how(code)} while it was in use."
-            f"{memory if killed else ''}{self._quoted_log()}"
-        )
+        if self._meter is not None and (kills := self._meter.oom_kills()):
+            raise ContainerDiedError(
+                f"{self._target}: the kernel killed {kills} of its processes for going beyond the memory limit of "
+                f"{show_bytes(self._limits.memory_bytes or 0)}. Raise the limit, or lower the number of workers or the "
+                f"records per request.{self._quoted_log()}"
+            )
+        if code is not None:
+            raise ContainerDiedError(
+                f"{self._target}: the server ended {_how(code)} while it was in use.{self._quoted_log()}"
+            )
 
     def _check_after_no_answer(self) -> None:
         """As `check_alive`; a server that drops its connections is often about to end."""

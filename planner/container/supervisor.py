@@ -20,7 +20,7 @@ import selectors
 import signal
 import sys
 import time
-from typing import IO, Final, TypedDict
+from typing import IO, Final, NoReturn, TypedDict
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
@@ -71,15 +71,15 @@ def _prctl(option: int, argument: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0)
 
 
-def _become_server(specification: Specification, supervisor: int, output: int) -> None:
-    """Turn this forked child into the server; does not return."""
+def _become_server(specification: Specification, supervisor: int, output: int) -> NoReturn:
+    """Turn this forked child into the server; it ends with 127, as in a shell, if that cannot be."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     try:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor:  # it died before the kernel was asked
-            os._exit(125)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+            raise SystemExit(127)
         for folder in specification["cgroup_folders"]:
             with open(folder + "/cgroup.procs", "w") as processes:  # noqa: PTH123
                 processes.write(str(os.getpid()))
@@ -90,8 +90,7 @@ def _become_server(specification: Specification, supervisor: int, output: int) -
         os.execvp(specification["arguments"][0], specification["arguments"])  # noqa: S606 - no shell, as asked
     except OSError as error:
         os.write(2, f"cannot run {specification['arguments'][0]}: {error.strerror}\n".encode())
-    finally:
-        os._exit(127)
+        raise SystemExit(127) from error
 
 
 def _children() -> list[int]:
@@ -190,7 +189,11 @@ class Supervisor:
 
     def _signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._server, number)
+            try:
+                os.killpg(self._server, number)
+            except ProcessLookupError:
+                if self._status is None:  # it has not come to make its group yet
+                    os.kill(self._server, number)
 
     def _kill_remaining(self) -> None:
         """SIGKILL to the group and to every child, until none is left (those that hang in the kernel: 5 s)."""
@@ -217,4 +220,4 @@ class Supervisor:
 
 
 if __name__ == "__main__":
-    sys.exit(Supervisor(json.loads(sys.argv[1])).run())
+    raise SystemExit(Supervisor(json.loads(sys.argv[1])).run())

@@ -12,6 +12,7 @@ from planner.container.hosting import PING_TIMEOUT_S, HttpContainer, ping
 from planner.errors import ContainerDiedError, ContainerStartError
 
 _PING_PERIOD_S: Final = 0.25
+_NOTICE_S: Final = 0.5
 STARTUP_TIMEOUT_S: Final = 10.0
 
 
@@ -97,6 +98,13 @@ class UrlContainer(HttpContainer):
             raise ContainerDiedError(
                 f"{self._url}: {error.strerror}: the server is gone. Its own log says more."
             ) from error
+
+    def _check_after_no_answer(self) -> None:
+        """As `check_alive`; the kernel closes a dying server's connections a moment before the port they came by."""
+        deadline = time.monotonic() + _NOTICE_S
+        while time.monotonic() < deadline:
+            self.check_alive()
+            time.sleep(_NOTICE_S / 10)
 
     def usage(self) -> Usage | None:
         """None: what it uses cannot be seen from here."""

@@ -6,19 +6,18 @@ Two ways to know them, tried in this order:
   nanosecond (what runs at the moment is up to one scheduler tick, 1 to 10 ms, behind). Memory is usage minus file
   cache: what decides an out-of-memory kill. The peak is the kernel's high-water mark, read and restarted every
   quarter second, minus the lesser of the file caches before and after: exact to what the cache grew in between.
-- the process tree (psutil): CPU seconds in clock ticks (10 ms each), ended children included once their parent
-  has collected them. Memory is resident minus shared, summed: pages that workers share since a fork count once per
-  worker (too high for servers that preload), and the peak is the highest of samples (too low for short spikes).
+- the process tree: CPU seconds in clock ticks (10 ms each), ended children included once their parent has collected
+  them. Memory is resident and not shared, summed: pages that workers share since a fork count once per worker (too
+  high for servers that preload), shared memory not at all. The peak sums the processes' own high-water marks of the
+  same quarter second, so it is too high when they peak one after the other, and lacks processes that came and went.
 """
 
-import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
-import psutil
-
+from planner.container import tree
 from planner.container.cgroup import Cgroup, make_cgroup
 from planner.container.contract import Limits, Usage
 from planner.errors import ContainerLimitError
@@ -26,8 +25,7 @@ from planner.units import show_bytes
 
 Accounting = Literal["auto", "process-tree"]
 
-_CGROUP_PERIOD_S = 0.25
-_TREE_PERIOD_S = 0.1
+_PERIOD_S = 0.25
 
 
 class UsageMeter(Protocol):
@@ -89,7 +87,7 @@ class CgroupMeter:
         self._lock = threading.Lock()
         self._file_bytes = 0
         self._peak_bytes = 0
-        self._sampler = _Sampler(self.sample, _CGROUP_PERIOD_S)
+        self._sampler = _Sampler(self.sample, _PERIOD_S)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -147,54 +145,29 @@ class ProcessTreeMeter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._supervisor: psutil.Process | None = None
+        self._supervisor = 0
         self._cpu_s = 0.0
         self._peak_bytes = 0
-        self._sampler = _Sampler(self.sample, _TREE_PERIOD_S)
+        self._sampler = _Sampler(self.sample, _PERIOD_S)
 
     def begin(self, supervisor: int) -> None:
         """Follow the descendants of the supervisor."""
-        with contextlib.suppress(psutil.Error):  # it has ended already: the start will say so
-            self._supervisor = psutil.Process(supervisor)
+        self._supervisor = supervisor
         self._sampler.begin()
 
-    def _processes(self) -> list[psutil.Process]:
-        if self._supervisor is None:
-            return []
-        try:
-            return self._supervisor.children(recursive=True)
-        except psutil.Error:
-            return []
-
     def sample(self) -> int:
-        """Memory in use now, in bytes; a new peak is noted."""
+        """Memory in use now, in bytes; the peak since the last sample is noted."""
         with self._lock:
-            in_use = 0
-            for process in self._processes():
-                with contextlib.suppress(psutil.Error):
-                    memory = process.memory_info()
-                    in_use += memory.rss - getattr(memory, "shared", 0)
-            self._peak_bytes = max(self._peak_bytes, in_use)
-            return in_use
-
-    def _read_cpu_s(self) -> float:
-        """CPU seconds of the live descendants, of the children they collected, and of those the supervisor did."""
-        total = 0.0
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
-        if self._supervisor is not None:
-            with contextlib.suppress(psutil.Error):
-                times = self._supervisor.cpu_times()
-                total += times.children_user + times.children_system
-        return total
+            readings = [tree.memory_bytes(process) for process in tree.descendants(self._supervisor)]
+            self._peak_bytes = max(self._peak_bytes, sum(highest for _, highest in readings))
+            return sum(now for now, _ in readings)
 
     def usage(self) -> Usage:
         """What the tree has used up to now; CPU seconds never fall, though a process may end between two readings."""
         in_use = self.sample()
         with self._lock:
-            self._cpu_s = max(self._cpu_s, self._read_cpu_s())
+            live_s = sum(tree.cpu_s(process) for process in tree.descendants(self._supervisor))
+            self._cpu_s = max(self._cpu_s, live_s + tree.collected_cpu_s(self._supervisor))
             return Usage(
                 cpu_s=self._cpu_s, memory_bytes=in_use, memory_peak_bytes=self._peak_bytes, source="process-tree"
             )

@@ -1,0 +1,168 @@
+"""A command line as a container, by either way of accounting."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from planner.container.cgroup import make_cgroup
+from planner.container.contract import ExecutionParameters, Limits
+from planner.container.cpus import available_cpus
+from planner.container.process import ProcessContainer
+from planner.errors import ContainerDiedError, ContainerLimitError, ContainerStartError
+from tests.container.contract import LINES, OwnedContainerContract, UsageContract
+from tests.container.traces import PLAIN, eventually, listens, processes
+
+
+def _cgroups_can_be_made() -> bool:
+    try:
+        make_cgroup().close()
+    except OSError:
+        return False
+    return True
+
+
+needs_cgroup = pytest.mark.skipif(not _cgroups_can_be_made(), reason="this user may not make control groups here")
+
+
+class TestProcess(OwnedContainerContract):
+    backend = "process"
+    parameters = None
+
+    @classmethod
+    def make(cls, **environment: str) -> ProcessContainer:
+        return ProcessContainer(PLAIN, environment=environment, startup_timeout_s=20)
+
+    @classmethod
+    def make_silent(cls) -> ProcessContainer:
+        return ProcessContainer(PLAIN, environment={"MODEL_FAULT": "hang"}, startup_timeout_s=0.6)
+
+    @classmethod
+    def source(cls) -> str:
+        return f"ProcessContainer({PLAIN!r})"
+
+
+class TestUsageByProcessTree(UsageContract):
+    @classmethod
+    def make(cls, **environment: str) -> ProcessContainer:
+        return ProcessContainer(PLAIN, environment=environment, accounting="process-tree")
+
+    def test_the_usage_says_where_it_comes_from(self, running: ProcessContainer) -> None:
+        usage = running.usage()
+        assert usage is not None
+        assert usage.source == "process-tree"
+
+
+@needs_cgroup
+def test_usage_comes_from_a_control_group_where_one_can_be_made() -> None:
+    with ProcessContainer(PLAIN) as container:
+        usage = container.usage()
+        assert usage is not None
+        assert usage.source in {"cgroup-v1", "cgroup-v2"}
+
+
+@needs_cgroup
+def test_a_process_beyond_the_memory_limit_is_killed_and_the_error_says_so() -> None:
+    limits = Limits(memory_bytes=48 * 2**20)
+    with ProcessContainer(PLAIN, limits=limits) as container:
+        with pytest.raises(ContainerDiedError, match=r"memory limit of 48 MiB"):
+            container.invoke(b'"allocate"\n', content_type=LINES)
+        assert container.description.limits == limits
+
+
+def test_a_memory_limit_without_a_control_group_is_refused_not_ignored() -> None:
+    container = ProcessContainer(PLAIN, limits=Limits(memory_bytes=2**30), accounting="process-tree")
+    with pytest.raises(ContainerLimitError, match="1 GiB"):
+        container.start()
+
+
+def test_a_cpu_limit_pins_the_server_and_the_description_says_where() -> None:
+    with ProcessContainer(PLAIN, limits=Limits(cpus=1)) as container:
+        assert container.invoke(b'"cpus"\n', content_type=LINES).body == b"1.0\n"
+        assert container.description.cpu_set == (max(container.description.cpu_set or ()),)
+        assert set(container.description.cpu_set) <= set(available_cpus())
+        assert len(os.sched_getaffinity(0)) == len(available_cpus())
+
+
+@pytest.mark.parametrize("cpus", [0.5, 1.5, 0, 100_000])
+def test_cpu_limits_that_affinity_cannot_give_are_refused(cpus: float) -> None:
+    with pytest.raises(ContainerLimitError, match=f"{cpus:g}"):
+        ProcessContainer(PLAIN, limits=Limits(cpus=cpus))
+
+
+def test_execution_parameters_come_through() -> None:
+    said = '{"MaxConcurrentTransforms": 4, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 6}'
+    with ProcessContainer(PLAIN, environment={"PARAMETERS": said}) as container:
+        assert container.execution_parameters() == ExecutionParameters(
+            max_concurrent_transforms=4, batch_strategy="SingleRecord", max_payload_mb=6
+        )
+
+
+@pytest.mark.parametrize("command", ["", "  ", "'unbalanced"])
+def test_a_command_that_is_none_is_refused(command: str) -> None:
+    with pytest.raises(ContainerStartError, match="command"):
+        ProcessContainer(command).start()
+
+
+def test_a_program_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ContainerStartError, match="cannot run no-such-program: No such file"):
+        ProcessContainer("no-such-program --serve").start()
+
+
+def test_an_exit_before_the_first_ping_gives_the_exit_code() -> None:
+    with pytest.raises(ContainerStartError, match="exit code 7"):
+        ProcessContainer(f"{sys.executable} -c 'raise SystemExit(7)'").start()
+
+
+def test_a_port_of_the_users_choice_is_used_and_a_taken_one_refused() -> None:
+    with ProcessContainer(PLAIN) as container:
+        port = str(container.address.port)
+        with pytest.raises(ContainerStartError, match=f"port {port}.*in use"):
+            ProcessContainer(PLAIN, environment={"SAGEMAKER_BIND_TO_PORT": port}).start()
+    with ProcessContainer(PLAIN, environment={"SAGEMAKER_BIND_TO_PORT": port}) as again:
+        assert again.address.port == int(port)
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(ContainerStartError, match="not a port number"):
+        ProcessContainer(PLAIN, environment={"SAGEMAKER_BIND_TO_PORT": port}).start()
+
+
+def test_a_chatty_server_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ProcessContainer(PLAIN) as container:
+        container.invoke(b'"flood"\n', content_type=LINES)  # 8 MB
+        assert eventually(lambda: "line 79999 " in container.log_tail(1))
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 2 * 2**20
+
+
+def test_processes_that_detach_themselves_end_with_the_server() -> None:
+    with ProcessContainer(PLAIN, accounting="process-tree") as container:
+        container.invoke(b'"detach"\n', content_type=LINES)
+        assert eventually(lambda: "detached " in container.log_tail())
+        detached = psutil.Process(int(container.log_tail().split("detached ")[1].split()[0]))
+        assert detached.is_running()
+    assert not detached.is_running()
+
+
+def test_a_server_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.container.process.GRACE_S", 0.2)
+    stubborn = PLAIN.replace(" ", " -c 'import runpy, signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+                             " sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])' ", 1)  # fmt: skip
+    before = processes()
+    container = ProcessContainer(stubborn)
+    container.start()
+    address = container.address
+    container.stop()
+    assert set(processes()) <= set(before)
+    assert not listens(address)
+
+
+def test_workers_are_known_when_the_user_sets_them() -> None:
+    said = ProcessContainer(PLAIN, environment={"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}).description
+    assert (said.workers, said.worker_variable) == (3, "SAGEMAKER_MODEL_SERVER_WORKERS")
+    unsaid = ProcessContainer(PLAIN).description
+    assert (unsaid.workers, unsaid.worker_variable) == (None, None)
