@@ -1,6 +1,6 @@
 """How fast each instance type runs each class of workload, and how far a workload departs from its class.
 
-The tables are computed from public benchmark scores by ``benchmarks/hardware_fit.py``; its head explains the method.
+The tables are computed from public benchmark scores by ``benchmarks/hardware_tables.py``; its head explains the method.
 
     symbol             meaning
     thread, instance   what is busy: one thread, or all vCPUs of the instance

@@ -99,7 +99,7 @@ def test_a_larger_size_of_a_family_computes_more(kind: WorkloadClass) -> None:
     ("kind", "name", "low", "high"),
     [
         ("scalar", "ml.m7i.xlarge", 1.5, 1.8),
-        ("fp_simd", "ml.m7i.xlarge", 1.7, 2.0),
+        ("fp_simd", "ml.m7i.xlarge", 1.6, 2.0),
         ("int8_dnn", "ml.m7i.xlarge", 5.0, 8.0),
         ("scalar", "ml.m4.xlarge", 0.85, 0.95),
         ("scalar", "ml.c5.xlarge", 1.05, 1.20),
