@@ -34,7 +34,7 @@ _COMPLETIONS: Final = 5
 """A point must be able to complete that many requests after its warm-up."""
 _SLOW_SHARE: Final = 0.25
 """No point may take more than this share of the time budget."""
-_SHORTEST_POINT_S: Final = 0.8
+_SHORTEST_POINT_S: Final = 0.2
 _LONGEST_POINT_S: Final = 8.0
 """Coverage beats long windows: time left over goes to no point in particular."""
 
@@ -182,13 +182,11 @@ def run_points(
     for index, (point, needed_s) in enumerate(waiting):
         left_s = seconds_left()
         share_s = min(_LONGEST_POINT_S, max(_SHORTEST_POINT_S, left_s / (len(waiting) - index)))
-        if index and left_s < max(needed_s, _SHORTEST_POINT_S / 2):
-            yield Skipped(
-                point=point,
-                reason=f"it needs {show_seconds(max(needed_s, _SHORTEST_POINT_S / 2))} and the time budget is used",
-            )
+        shortest_s = max(needed_s, _SHORTEST_POINT_S / 2)
+        if index and left_s < shortest_s:
+            yield Skipped(point=point, reason=f"it needs {show_seconds(shortest_s)} and the time budget is used")
         else:
-            yield measure(point, max(needed_s, min(share_s, max(left_s, _SHORTEST_POINT_S / 2))))
+            yield measure(point, max(shortest_s, min(share_s, left_s)))
 
 
 def _probe_all(

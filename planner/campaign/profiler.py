@@ -34,6 +34,7 @@ REQUEST_TIMEOUT_S: Final = 60.0
 """The default of most model servers (30 to 60 s): a slower request would fail inside the container anyway."""
 
 _TOO_LARGE: Final = 413
+_QUICK_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,16 +166,22 @@ def _invoke(container: Container, sample: Sample, records: int) -> tuple[float, 
 
 
 def _probe(container: Container, sample: Sample, records: int) -> float | Refused:
-    """Seconds that one checked request alone took; Refused when the container finds it too large."""
+    """Seconds that one checked request alone took; Refused when the container finds it too large.
+
+    A quick one is sent twice and the better time counts: the first of its size may meet cold caches.
+    """
     size = len(sample.bodies(records)[0])
-    latency_s, response = _invoke(container, sample, records)
-    if response.status == _TOO_LARGE and records > 1:
-        return Refused(
-            reason=f"the container refuses bodies of {show_bytes(size)} (status 413); "
-            "a plan must keep its payload below, or the server's limit be raised"
-        )
-    check_response(container, response, records=records, request_bytes=size)
-    return latency_s
+    latencies_s: list[float] = []
+    while not latencies_s or (len(latencies_s) == 1 and latencies_s[0] < _QUICK_S):
+        latency_s, response = _invoke(container, sample, records)
+        if response.status == _TOO_LARGE and records > 1:
+            return Refused(
+                reason=f"the container refuses bodies of {show_bytes(size)} (status 413); "
+                "a plan must keep its payload below, or the server's limit be raised"
+            )
+        check_response(container, response, records=records, request_bytes=size)
+        latencies_s.append(latency_s)
+    return min(latencies_s)
 
 
 def _measure_all(

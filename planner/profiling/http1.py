@@ -224,6 +224,8 @@ class Connection:
         except BlockingIOError:
             self._watch(READ | WRITE)
             return False
+        except ConnectionRefusedError as error:
+            return self._lost(error)
         except OSError:
             # The server may have answered (413, say) before it closed: what it said is still to be read.
             return self._receive()

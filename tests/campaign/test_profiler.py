@@ -1,0 +1,180 @@
+from pathlib import Path
+
+import pytest
+
+from planner.campaign import Progress, profile
+from planner.documents import read_document
+from planner.errors import InvocationError, ProfileError, ResponseMismatchError
+from planner.profiling.profile import Profile
+from tests.profiling.servers import Reply, ServedHere, one_line_each
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    path = tmp_path / "sample.csv"
+    path.write_bytes(b"".join(b"%d,%d\n" % (i, i) for i in range(100)))
+    return path
+
+
+def session(
+    container: ServedHere,
+    sample: Path,
+    *,
+    output: Path | None = None,
+    resume: bool = False,
+    sizes: tuple[int, ...] = (1, 4, 16),
+    seen: list[Progress] | None = None,
+) -> Profile:
+    return profile(
+        container,
+        payload=sample,
+        content_type="text/csv",
+        accept="text/csv",
+        time_budget_s=0.5 * len(sizes),
+        records_per_request=sizes,
+        concurrency=(1, 2),
+        output=output,
+        resume=resume,
+        progress=seen.append if seen is not None else lambda _: None,
+    )
+
+
+def points(result: Profile) -> list[tuple[int, int]]:
+    return sorted((row.records_per_request, row.concurrency) for row in result.measurements)
+
+
+ALL = [(b, c) for b in (1, 4, 16) for c in (1, 2)]
+
+
+def test_a_session_measures_every_point_and_leaves_a_complete_document(sample: Path, tmp_path: Path) -> None:
+    container = ServedHere(one_line_each, workers=2)
+    seen: list[Progress] = []
+    result = session(container, sample, output=tmp_path / "profile.json", seen=seen)
+    assert points(result) == ALL
+    assert result.complete
+    assert read_document(tmp_path / "profile.json", Profile) == result
+    assert (container.starts, container.stops) == (1, 1)
+    assert result.payload.records == 100
+    assert result.first_invocation_s is not None
+    assert result.first_invocation_s >= 0.002
+    assert result.load_generator is not None
+    assert result.usage_source == "process-tree"
+    assert [step.measured for step in seen if step.measurement] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_design_is_chosen_where_nothing_is_asked_for(sample: Path) -> None:
+    result = profile(ServedHere(one_line_each, workers=1), payload=sample, content_type="text/csv", time_budget_s=1.0)
+    assert (1, 1) in points(result)
+    assert len(result.measurements) >= 2
+    assert any(warning.startswith("not measured:") for warning in result.warnings)
+
+
+def test_a_sample_that_has_to_be_repeated_is_told(sample: Path) -> None:
+    assert any("repeat the sample" in w for w in session(ServedHere(one_line_each), sample, sizes=(1, 300)).warnings)
+    assert not any("repeat the sample" in w for w in session(ServedHere(one_line_each), sample, sizes=(1, 4)).warnings)
+
+
+def test_an_interrupted_session_keeps_its_points_and_measures_only_what_is_missing(
+    sample: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "profile.json"
+
+    def failing(body: bytes) -> Reply:
+        return (
+            Reply(status=500, body=b"boom")
+            if body.count(b"\n") == 16 and container.starts_load
+            else one_line_each(body)
+        )
+
+    container = _FailsUnderLoad(failing)
+    with pytest.raises(InvocationError, match=r"(?s)boom.*4 points measured before are kept in .*--resume"):
+        session(container, sample, output=output)
+    assert container.stops == 1
+    partial = read_document(output, Profile)
+    assert not partial.complete
+    assert points(partial) == ALL[:4]
+
+    healthy = ServedHere(one_line_each)
+    result = session(healthy, sample, output=output, resume=True)
+    assert points(result) == ALL
+    assert result.complete
+    assert result.measurements[:4] == partial.measurements
+    # Beyond the contract check (1 and 2 records) only the missing size was sent.
+    assert {body.count(b"\n") for body in healthy.server.bodies} == {1, 2, 16}
+    assert sum(body.count(b"\n") == 1 for body in healthy.server.bodies) == 1
+
+
+class _FailsUnderLoad(ServedHere):
+    """Lets the two probes of 16 records pass, to fail under load."""
+
+    @property
+    def starts_load(self) -> bool:
+        return sum(body.count(b"\n") == 16 for body in self.server.bodies) > 2
+
+
+def test_a_finished_session_has_nothing_to_resume(sample: Path, tmp_path: Path) -> None:
+    output = tmp_path / "profile.json"
+    first = session(ServedHere(one_line_each), sample, output=output, sizes=(1,))
+    again = ServedHere(one_line_each)
+    assert session(again, sample, output=output, resume=True, sizes=(1,)) == first
+    assert again.starts == 0
+
+
+def test_a_profile_of_something_else_is_not_gone_on_from(sample: Path, tmp_path: Path) -> None:
+    output = tmp_path / "profile.json"
+    session(ServedHere(one_line_each, digest="sha256:a"), sample, output=output, sizes=(1,))
+    sample.write_bytes(b"1,2\n" * 10)
+    other = ServedHere(one_line_each, digest="sha256:b")
+    with pytest.raises(ProfileError, match=r"(?s)container was its own, is .*sample was"):
+        session(other, sample, output=output, resume=True)
+    assert other.starts == 0
+
+
+def test_fewer_lines_than_records_are_found_before_any_load(sample: Path, tmp_path: Path) -> None:
+    container = ServedHere(lambda _: Reply(body=b"1\n", content_type="text/csv"))
+    with pytest.raises(ResponseMismatchError, match="2 records was answered with 1 lines"):
+        session(container, sample, output=tmp_path / "profile.json")
+    assert container.stops == 1
+    assert len(container.server.bodies) == 2
+    assert not (tmp_path / "profile.json").exists()
+
+
+def test_a_server_that_loses_records_of_large_requests_is_found(sample: Path) -> None:
+    container = ServedHere(lambda body: Reply(body=b"1\n" * min(10, body.count(b"\n")), content_type="text/csv"))
+    with pytest.raises(ResponseMismatchError, match="16 records was answered with 10 lines"):
+        session(container, sample)
+
+
+def test_answers_that_cannot_be_counted_are_told(sample: Path) -> None:
+    container = ServedHere(lambda _: Reply(body=b"[1]", content_type="application/json", delay_s=0.002))
+    assert any("application/json" in warning for warning in session(container, sample, sizes=(1,)).warnings)
+
+
+def test_a_size_that_is_refused_is_left_out_and_told(sample: Path) -> None:
+    container = ServedHere(lambda body: Reply(status=413) if body.count(b"\n") > 8 else one_line_each(body))
+    result = session(container, sample)
+    assert points(result) == ALL[:4]
+    assert any("16 records per request with 1, 2 in flight" in w and "413" in w for w in result.warnings)
+
+
+def test_ctrl_c_stops_the_container(sample: Path, tmp_path: Path) -> None:
+    container = ServedHere(one_line_each)
+
+    def interrupt(step: Progress) -> None:
+        if step.measured == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(
+            container,
+            payload=sample,
+            content_type="text/csv",
+            time_budget_s=0.8,
+            records_per_request=(1, 4),
+            concurrency=(1, 2),
+            output=tmp_path / "profile.json",
+            progress=interrupt,
+        )
+    assert container.stops == 1
+    assert len(read_document(tmp_path / "profile.json", Profile).measurements) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []

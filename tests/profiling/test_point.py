@@ -1,0 +1,125 @@
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from planner.errors import ContainerDiedError, InvocationError
+from planner.profiling.payloads import Sample, read_sample
+from planner.profiling.point import Conditions, measure_point
+from planner.profiling.profile import LoadGenerator, Measurement
+from tests.profiling.servers import Reply, ServedHere, one_line_each
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    path = tmp_path / "sample.csv"
+    path.write_bytes(b"".join(b"%d,%d\n" % (i, i) for i in range(100)))
+    return read_sample(path, content_type="text/csv", accept="text/csv", split_type="Line")
+
+
+def measure(
+    container: ServedHere,
+    sample: Sample,
+    *,
+    records: int = 4,
+    concurrency: int = 2,
+    time_s: float = 0.3,
+    timeout_s: float = 5,
+    load_generator: LoadGenerator | None = None,
+) -> Measurement:
+    conditions = Conditions(
+        container=container,
+        sample=sample,
+        cpus=2,
+        host_cpus=2,
+        request_timeout_s=timeout_s,
+        load_generator=load_generator,
+    )
+    with container:
+        return measure_point(
+            conditions, records_per_request=records, concurrency=concurrency, time_s=time_s, started_at_s=1.5
+        )
+
+
+def test_a_point_agrees_with_littles_law_and_its_own_rate(sample: Sample) -> None:
+    point = measure(ServedHere(one_line_each, workers=3), sample)
+    assert point.throughput_records_per_s == pytest.approx(4 * point.requests / point.duration_s)
+    busy = point.throughput_requests_per_s * point.mean_latency_s
+    # Latencies tile the window but for the requests that its edges cut, at most one per slot and edge.
+    assert abs(busy - 2) <= 2 * 2 * max(point.latency_s) / point.duration_s
+    assert point.throughput_interval_records_per_s.mid == point.throughput_records_per_s
+    assert (point.workers, point.cpus, point.started_at_s, point.errors) == (3, 2, 1.5, 0)
+    assert point.response_bytes == 8
+    assert 16 <= point.request_bytes <= 24
+
+
+def test_cpu_seconds_are_those_of_the_window(sample: Sample) -> None:
+    point = measure(ServedHere(one_line_each), sample)
+    assert point.cpu_s is not None
+    # The made-up server charges 2 ms at the arrival of each request; the edges cut `concurrency` of them.
+    assert point.cpu_s == pytest.approx(0.002 * point.requests, abs=0.002 * 2 * 2)
+    assert point.memory_peak_bytes is not None
+    assert point.memory_peak_bytes >= 2**20
+
+
+def test_a_slow_start_is_kept_out_of_the_window(sample: Sample) -> None:
+    turns = count()
+
+    def warming(body: bytes) -> Reply:
+        slow = next(turns) < 30
+        return Reply(body=b"1\n" * body.count(b"\n"), content_type="text/csv", delay_s=0.01 if slow else 0.002)
+
+    point = measure(ServedHere(warming), sample, time_s=0.8)
+    assert point.warmup_requests >= 25
+    assert sorted(point.latency_s)[len(point.latency_s) // 2] < 0.01
+
+
+def test_a_dead_server_is_named_as_such(sample: Sample) -> None:
+    container = ServedHere(one_line_each)
+
+    def dying(_: bytes) -> Reply:
+        container.dead = True
+        return Reply(reset=True)
+
+    container.server.answer = dying
+    with pytest.raises(ContainerDiedError, match="status 137"):
+        measure(container, sample)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_refusal_under_load_is_an_error_with_body_and_log(status: int, sample: Sample) -> None:
+    turns = count()
+
+    def answer(body: bytes) -> Reply:
+        return Reply(status=status, body=b"bad column") if next(turns) == 20 else one_line_each(body)
+
+    with pytest.raises(InvocationError, match=rf"(?s)4 records .*2 in flight.*status {status}: bad column.*fell over"):
+        measure(ServedHere(answer), sample)
+
+
+def test_some_overload_is_counted_and_told(sample: Sample) -> None:
+    turns = count()
+
+    def answer(body: bytes) -> Reply:
+        return Reply(status=503, body=b"queue full") if next(turns) % 5 == 0 else one_line_each(body)
+
+    point = measure(ServedHere(answer), sample)
+    assert point.errors > 0
+    assert any("requests failed: status 503: queue full" in warning for warning in point.warnings)
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply(reset=True), Reply(delay_s=0.3)])
+def test_a_server_that_is_only_overloaded_is_an_error(reply: Reply, sample: Sample) -> None:
+    with pytest.raises(InvocationError):
+        measure(ServedHere(lambda _: reply), sample, timeout_s=0.05)
+
+
+def test_too_few_completions_say_which_flag_to_change(sample: Sample) -> None:
+    with pytest.raises(InvocationError, match="--time-budget"):
+        measure(ServedHere(lambda _: Reply(delay_s=0.2)), sample, time_s=0.1)
+
+
+def test_a_load_generator_that_is_not_negligible_is_told(sample: Sample) -> None:
+    slow_client = LoadGenerator(cpu_s_per_request=1e-5, latency_s=0.001)
+    point = measure(ServedHere(one_line_each), sample, load_generator=slow_client)
+    assert any("load generator's own 1 ms" in warning for warning in point.warnings)
