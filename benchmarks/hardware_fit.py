@@ -15,7 +15,7 @@ generation; the squared coefficients, averaged with equal weight per suite, are 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from hardware_scores import (
@@ -141,15 +141,16 @@ def covered(row: Floats, mean: Floats, covariance: Floats, z: float) -> Floats:
     return np.asarray((inside.sum(axis=0) - 1) / (len(TYPES) - 1), dtype=np.float64)
 
 
-def held_out_coverage(rows: ClassRows, z: float) -> dict[str, Floats]:
+def held_out_coverage(rows: ClassRows, z: float, busy: Literal["thread", "instance"] = "instance") -> dict[str, Floats]:
     """By suite held out of both mean and spread: coverage [rows of the suite, 116 sources]."""
+    mean_row, spread = (mean_single, rows.single_spread) if busy == "thread" else (mean_rate, rows.rate_spread)
     result = {}
-    for suite in rows.rate_spread:
-        if suite == "memory":
+    for suite in spread:
+        if suite in rows.weights:  # of another class: it widens the spread and is not what the class must cover
             continue
-        mean = mean_rate(rows, suite)
-        covariance = components(mean, rows.rate_spread, rows.weights, suite).covariance()
-        result[suite] = np.array([covered(row, mean, covariance, z) for row in rows.rate_spread[suite]])
+        mean = mean_row(rows, suite)
+        covariance = components(mean, spread, rows.weights, suite).covariance()
+        result[suite] = np.array([covered(row, mean, covariance, z) for row in spread[suite]])
     return result
 
 
