@@ -10,11 +10,13 @@ throughput and doubled p95 by accepting ahead of their turn.
 """
 
 import os
+from pathlib import Path
 
 bind = f"127.0.0.1:{os.environ['SAGEMAKER_BIND_TO_PORT']}"
 workers = int(os.environ["SAGEMAKER_MODEL_SERVER_WORKERS"])
 timeout = int(os.environ["SAGEMAKER_MODEL_SERVER_TIMEOUT"])
 worker_class = "sync"
+chdir = str(Path(os.environ["PLANNER_INFERENCE_SCRIPT"]).parent)
 graceful_timeout = 1  # seconds; requests in flight when the planner stops its server are of no use to anyone
 errorlog = "-"
 loglevel = "warning"

@@ -102,6 +102,10 @@ class ModelDirectoryContainer(ProcessContainer):
             "PLANNER_READY_FOLDER": str(ready),
         }
 
+    def _working_folder(self, scratch: Path) -> Path:
+        """An empty one: modules of the caller's own must not stand in for the server's."""
+        return scratch
+
     def _traces(self, scratch: Path) -> list[Path]:
         extracted = [self._model.folder] if self._model is not None and self._model.is_private else []
         return [*super()._traces(scratch), *extracted]

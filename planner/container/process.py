@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from planner.container import supervisor
 from planner.container.contract import Address, ContainerDescription, Limits, Startup, Usage
 from planner.container.cpus import choose_cpus
 from planner.container.hosting import PING_TIMEOUT_S, HttpContainer, ping
+from planner.container.ports import free_port, refuse_taken_port
 from planner.container.usage import Accounting, UsageMeter, open_meter
 from planner.errors import ContainerDiedError, ContainerStartError
 from planner.units import show_bytes
@@ -38,23 +38,6 @@ _PING_PERIOD_S: Final = 0.025
 _LOG_BYTES: Final = 2**20
 _NOTICE_S: Final = 0.5
 """How long a dropped connection waits for the news that the server has ended."""
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _refuse_taken_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ContainerStartError(
-                f"port {port} of 127.0.0.1, which {PORT_VARIABLE} names, is in use by another program. "
-                "End that program, or leave the variable out and a free port is chosen."
-            )
 
 
 class ProcessContainer(HttpContainer):
@@ -149,6 +132,11 @@ class ProcessContainer(HttpContainer):
         """Folders that the supervisor removes if the planner is killed."""
         return [scratch]
 
+    def _working_folder(self, scratch: Path) -> Path | None:
+        """Where the command runs; None: where the planner does, so that relative paths mean what the user meant."""
+        del scratch
+        return None
+
     def _launch_environment(self, scratch: Path) -> dict[str, str]:
         """Inherited, default, and the user's own variables, with a port in any case. Raises ContainerStartError."""
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -156,7 +144,7 @@ class ProcessContainer(HttpContainer):
         port = environment.setdefault(PORT_VARIABLE, str(free_port()))
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise ContainerStartError(f"{PORT_VARIABLE}={port!r} is not a port number")
-        _refuse_taken_port(int(port))
+        refuse_taken_port(int(port), PORT_VARIABLE)
         return environment
 
     def _launch(
@@ -176,7 +164,13 @@ class ProcessContainer(HttpContainer):
         program = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), json.dumps(specification)]
         with log.open("ab") as errors:
             return subprocess.Popen(  # noqa: S603 - running the user's command is what this is for
-                program, env=environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
+                program,
+                env=environment,
+                cwd=self._working_folder(scratch),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
             )
 
     def _wait_for_ping(self, began: float) -> None:

@@ -1,5 +1,6 @@
 """A model directory or archive served by gunicorn."""
 
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from planner.container.contract import ExecutionParameters, Limits
 from planner.container.cpus import available_cpus
 from planner.container.model_dir import ModelDirectoryContainer
-from planner.errors import ContainerStartError, InputMissingError, ModelArchiveError
+from planner.errors import ContainerStartError, InputMissingError, MissingDependencyError, ModelArchiveError
 from tests.container.contract import LINES, OwnedContainerContract
 from tests.container.traces import MODEL
 
@@ -143,3 +144,22 @@ def test_what_is_not_there_and_what_is_not_a_model_are_told_apart(tmp_path: Path
     (tmp_path / "weights.bin").write_bytes(b"x")
     with pytest.raises(ModelArchiveError, match=r"inference\.py.*weights\.bin"):
         ModelDirectoryContainer(tmp_path)
+
+
+def test_modules_in_the_callers_working_directory_do_not_get_into_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("planner", "gunicorn", "inference_server", "inference"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    with ModelDirectoryContainer(MODEL, environment=ONE_WORKER) as container:
+        assert container.invoke(b"1\n", content_type=LINES).body == b"2.0\n"
+
+
+@pytest.mark.parametrize("package", ["gunicorn", "inference_server"])
+def test_a_missing_server_package_is_named_with_the_way_to_get_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"{package}.*batch-transform-planner\[serve\]"):
+        ModelDirectoryContainer(MODEL)

@@ -1,7 +1,9 @@
 """A command line as a container, by either way of accounting."""
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -137,6 +139,19 @@ def test_a_chatty_server_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytes
         container.invoke(b'"flood"\n', content_type=LINES)  # 8 MB
         assert eventually(lambda: "line 79999 " in container.log_tail(1))
         assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 2 * 2**20
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = processes()
+    container = ProcessContainer(PLAIN, environment={"MODEL_FAULT": "hang"}, startup_timeout_s=20)
+    ctrl_c = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    with pytest.raises(KeyboardInterrupt):
+        container.start()
+    ctrl_c.join()
+    assert set(processes()) <= set(before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_processes_that_detach_themselves_end_with_the_server() -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from planner.container.contract import Address
-from planner.container.process import free_port
+from planner.container.ports import free_port
 from planner.container.url import UrlContainer, parse_url
 from planner.errors import ContainerStartError
 from tests.container.contract import ContainerContract
