@@ -140,8 +140,7 @@ def command(
     runners-up, and why likely first guesses lost.
     """
     from planner.documents import read_document
-    from planner.jobs.request import draft_request
-    from planner.planning.recommend import recommend
+    from planner.jobs.planned import recommend
     from planner.profiling.profile import Profile
 
     profile = read_document(profile_path, Profile)
@@ -160,7 +159,6 @@ def command(
         budget_usd=budget,
         startup_s=startup,
         repeat=repeat,
-        emit=draft_request,
         **goal,
     )
 

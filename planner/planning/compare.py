@@ -42,7 +42,7 @@ def why_not(case: Case, choice: Candidate, chosen: Estimate, other: Estimate, ot
     )
     if close:
         spread = math.expm1(noise(case, choice.t, other_t))
-        words += f"; within noise of the choice: the two are known against each other to about {spread:.0%}"
+        words += f"; within noise of the choice (they compare to about {spread:.0%})"
     return words, close
 
 

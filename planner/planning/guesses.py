@@ -78,7 +78,7 @@ def _likely(case: Case, choice: Candidate) -> Iterator[Guess]:
         for n in (1, 10):
             if n <= case.goal.max_instance_count:
                 yield Guess(
-                    title=f"the service's defaults on {n} x {DEFAULT_TYPE}",
+                    title=f"service defaults, {n} x m5.xlarge",
                     t=t,
                     n=n,
                     strategy=strategy,
@@ -87,7 +87,7 @@ def _likely(case: Case, choice: Candidate) -> Iterator[Guess]:
                 )
     biggest = max(case.allowed, key=lambda i: (case.offers[i].kind.vcpus, -case.problem.usd_per_hour[i], names[i]))
     yield Guess(
-        title="the biggest CPU type",
+        title="biggest CPU type",
         t=biggest,
         n=1,
         strategy=strategy,

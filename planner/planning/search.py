@@ -195,11 +195,15 @@ def pareto(space: Bounded, types: Collection[int] | None = None) -> list[Candida
     t, column = np.nonzero(exists)
     n, k = column + 1, space.setting[t, column]
     mid = outcome(problem, t, n, k)
-    front: list[Candidate] = []
-    for i in np.lexsort((n, mid.finish_s, mid.cost_usd)):
+    order = np.lexsort((n, mid.finish_s, mid.cost_usd))
+    cost, finish = mid.cost_usd[order], mid.finish_s[order]
+    before = np.concatenate(([np.inf], np.minimum.accumulate(finish)[:-1]))
+    front: dict[tuple[float, float], Candidate] = {}
+    # Where cost and time tie with the point before, the tie is broken as everywhere.
+    tied = np.concatenate(([False], (cost[1:] == cost[:-1]) & (finish[1:] == finish[:-1])))
+    for i in order[(finish < before) | (tied & (finish == before))]:
         point = _candidate(problem, "cost", (int(t[i]), int(n[i]), int(k[i])), (mid.cost_usd[i], mid.finish_s[i]))
-        if front and (point.cost_usd, point.finish_s) == (front[-1].cost_usd, front[-1].finish_s):
-            front[-1] = min(front[-1], point, key=lambda candidate: candidate.key)
-        elif not front or point.finish_s < front[-1].finish_s:
-            front.append(point)
-    return front
+        held = front.get((point.cost_usd, point.finish_s))
+        if held is None or point.key < held.key:
+            front[point.cost_usd, point.finish_s] = point
+    return list(front.values())
