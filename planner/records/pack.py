@@ -22,6 +22,8 @@ MAX_PAYLOAD_MB: Final = 100
 
 _FEW_RECORDS: Final = 64
 """Below this many records per request, following precomputed jumps is faster than a search per request."""
+_COMPOSITIONS: Final = 3
+_WINDOW_RECORDS: Final = 2**14
 
 
 def payload_limit_bytes(max_payload_mb: int, policy: CuttingPolicy = ASSUMED) -> int:
@@ -136,10 +138,38 @@ def pack(sizes: NDArray[np.integer], limit_bytes: int, source: str = "the input"
 
 
 def _follow_jumps(edges: NDArray[np.int64], limit_bytes: int) -> NDArray[np.int64]:
-    """As `pack`, by finding for every record where a request that starts there would end, then following those."""
-    jumps = (edges.searchsorted(edges[:-1] + limit_bytes, side="right") - 1).tolist()
-    ends, at, count = [], 0, len(jumps)
-    while at < count:
-        at = jumps[at]
-        ends.append(at)
-    return np.array(ends, np.int64)
+    """As `pack`, by where a request that starts at each record would end, then following those from the first.
+
+    Goes window by window, so that all of it happens in the core's caches.
+    """
+    count, at, ends = len(edges) - 1, 0, []
+    for first in range(0, count, _WINDOW_RECORDS):
+        last = min(first + _WINDOW_RECORDS, count)
+        if at >= last:
+            continue
+        reach = int(edges.searchsorted(edges[last - 1] + limit_bytes, side="right"))
+        jumps = edges[first:reach].searchsorted(edges[first:last] + limit_bytes, side="right") - 1
+        ends.append(jumps[_chain(jumps, at - first)] + first)
+        at = int(ends[-1][-1])
+    return np.concatenate(ends)
+
+
+def _chain(jumps: NDArray[np.int64], start: int) -> NDArray[np.int64]:
+    """The indices that are reached from start by jump after jump until one leads out of the array, start included.
+
+    Following is one Python step per jump; so jumps are composed with themselves first, each time halving the steps,
+    and the indices that were leapt over are filled in afterwards.
+    """
+    out = len(jumps)
+    composed = [np.append(np.minimum(jumps, out), out)]
+    for _ in range(_COMPOSITIONS):
+        composed.append(composed[-1][composed[-1]])
+    leaps = composed[-1].data
+    leapt, at = [], start
+    while at < out:
+        leapt.append(at)
+        at = leaps[at]
+    reached = np.array(leapt, np.int64)
+    for jump in composed[-2::-1]:
+        reached = np.stack((reached, jump[reached]), axis=1).ravel()
+    return reached[reached < out]

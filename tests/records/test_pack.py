@@ -75,6 +75,13 @@ def test_a_record_over_the_limit_is_named_with_object_index_offset_and_size(
         GreedyPacker(limit, "a/b.csv").feed(np.cumsum(spoilt))
 
 
+@pytest.mark.parametrize("records_per_request", [1, 2, 5, 30, 70, 5_000])
+def test_many_records_are_packed_as_the_reference_packer_does(records_per_request: int) -> None:
+    sizes = np.random.default_rng(records_per_request).integers(500, 1500, 30_000)
+    limit = 1500 + 1000 * (records_per_request - 1)
+    assert pack(sizes, limit).tolist() == reference_packer(sizes.tolist(), limit)
+
+
 def test_the_error_says_which_payload_limit_would_do() -> None:
     with pytest.raises(RecordTooLargeError, match="MaxPayloadInMB 3 or more"):
         pack(np.array([2 * MIB + 1]), payload_limit_bytes(2))

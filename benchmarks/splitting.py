@@ -1,0 +1,165 @@
+"""How fast records are found, packed and counted: ``python -m benchmarks.splitting [--megabytes 256] [--rounds 9]``.
+
+Everything runs on one CPU with its file in the page cache. What is compared stands in one round, in turn, and a ratio
+is the median of the rounds' ratios, so that a busy machine slows both sides alike.
+
+    line ends    exact end offset of every line, streamed from the file, against `wc -l` of the same file
+    packing      greedy packing of 10**7 record sizes held in memory, in records per second
+    one pass     request counts at all 100 payload limits and the size distribution, against line ends alone
+    inspect      `planner inspect` on JSON Lines, with and without checking every line, in MB per second
+    local mode   request bodies against the SageMaker Python SDK's local mode, where that is installed (pip install
+                 sagemaker<3); it stays optional because it is large and only compared with
+"""
+
+import argparse
+import importlib
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ParamSpec
+
+import numpy as np
+
+from planner.records.decompress import iter_chunks
+from planner.records.pack import pack, payload_limit_bytes
+from planner.records.payloads import iter_payloads
+from planner.records.policy import ASSUMED
+from planner.records.scan import inspect
+from planner.records.split import LineSplitter
+from planner.records.tally import Tally
+
+LINE_BYTES = (50, 100, 200, 500, 1_000, 10_000)
+PACKED_RECORDS = 10**7
+
+
+P = ParamSpec("P")
+
+
+def timed(work: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> float:
+    """Seconds that one call takes."""
+    started = time.perf_counter()
+    work(*args, **kwargs)
+    return time.perf_counter() - started
+
+
+def write_lines(path: Path, line_bytes: int, total_bytes: int) -> None:
+    """JSON lines of half to one and a half times the length, seeded."""
+    lengths = np.random.default_rng(line_bytes).integers(
+        line_bytes // 2, line_bytes * 3 // 2, total_bytes // line_bytes
+    )
+    with path.open("wb") as stream:
+        for length in lengths.tolist():
+            stream.write(b'{"x":"' + b"a" * (length - 9) + b'"}\n')
+
+
+def line_ends(path: Path) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """The ends of the file's lines, chunk by chunk, as a scan finds them."""
+    splitter = LineSplitter()
+    with path.open("rb", buffering=0) as stream:
+        for chunk in iter_chunks(stream, "Line", "None", path.name):
+            yield splitter.feed(chunk)
+    yield splitter.finish()
+
+
+def count_lines(path: Path) -> int:
+    return sum(len(ends) for ends in line_ends(path))
+
+
+def tally_lines(path: Path) -> tuple[int, ...]:
+    tally = Tally(limit_bytes=None, most_oversized=0, policy=ASSUMED, sizes=None)
+    for ends in line_ends(path):
+        tally.add(path.name, ends)
+    tally.end_object(path.name, 0)
+    return tally.requests.requests_by_payload_mb()
+
+
+def wc(path: Path) -> int:
+    shown = subprocess.run(["wc", "-l", path], capture_output=True, check=True, text=True).stdout
+    return int(shown.split()[0])
+
+
+def bench_lines(folder: Path, total_bytes: int, rounds: int) -> None:
+    print(f"{'line bytes':>12}{'wc -l MB/s':>12}{'line ends MB/s':>16}{'ratio':>7}{'one pass MB/s':>15}{'ratio':>7}")
+    for line_bytes in LINE_BYTES:
+        path = folder / f"{line_bytes}.jsonl"
+        write_lines(path, line_bytes, total_bytes)
+        assert count_lines(path) == wc(path)
+        size = path.stat().st_size / 1e6
+        times = [[timed(work, path) for work in (wc, count_lines, tally_lines)] for _ in range(rounds)]
+        reference, ends, tally = (size / statistics.median(column) for column in zip(*times, strict=True))
+        ends_ratio = statistics.median(row[0] / row[1] for row in times)
+        tally_ratio = statistics.median(row[0] / row[2] for row in times)
+        print(f"{line_bytes:>12,}{reference:>12,.0f}{ends:>16,.0f}{ends_ratio:>7.2f}{tally:>15,.0f}{tally_ratio:>7.2f}")
+
+
+def bench_packing(rounds: int) -> None:
+    print(f"\n{'record bytes':>14}{'MaxPayloadInMB':>16}{'records/request':>17}{'million records/s':>19}")
+    source = np.random.default_rng(0)
+    for mean, payload_mb in ((100, 1), (1_000, 6), (10_000, 6), (100_000, 6), (400_000, 1), (600_000, 1)):
+        sizes = source.integers(mean // 2, mean * 3 // 2, PACKED_RECORDS)
+        limit = payload_limit_bytes(payload_mb)
+        took = statistics.median(timed(pack, sizes, limit) for _ in range(rounds))
+        per_request = PACKED_RECORDS / len(pack(sizes, limit))
+        print(f"{mean:>14,}{payload_mb:>16}{per_request:>17,.1f}{PACKED_RECORDS / took / 1e6:>19,.0f}")
+
+
+def bench_inspect(folder: Path, rounds: int) -> None:
+    print(f"\n{'inspect':>14}{'checked MB/s':>14}{'--no-validate MB/s':>20}")
+    for line_bytes in (100, 500):
+        path = folder / f"{line_bytes}.jsonl"
+        checked, unchecked = (
+            path.stat().st_size
+            / 1e6
+            / statistics.median(timed(inspect, path, validate=validate) for _ in range(rounds))
+            for validate in (True, False)
+        )
+        print(f"{line_bytes:>12} B{checked:>14,.0f}{unchecked:>20,.0f}")
+
+
+def bench_local_mode(folder: Path) -> None:
+    """A 6 MB file of 100-byte lines at MaxPayloadInMB 6, in the SDK's local mode and here."""
+    try:
+        local = importlib.import_module("sagemaker.local.data")
+    except ImportError:
+        print("\nlocal mode: not compared, the SageMaker Python SDK (below version 3) is not installed")
+        return
+    path = folder / "local.txt"
+    path.write_bytes((b"a" * 99 + b"\n") * 60_000)
+
+    def theirs() -> list[str]:
+        strategy = local.MultiRecordStrategy(local.LineSplitter())
+        return list(strategy.pad(str(path), size=6))
+
+    def ours() -> list[bytes]:
+        with path.open("rb") as stream:
+            bodies = iter_payloads(stream, split_type="Line", batch_strategy="MultiRecord", max_payload_mb=6)
+            return [payload.body for payload in bodies]
+
+    started = time.perf_counter()
+    sent = theirs()
+    took = time.perf_counter() - started
+    assert "".join(sent).encode() == b"".join(ours())
+    here = statistics.median(timed(ours) for _ in range(9))
+    print(f"\nlocal mode of the SDK: {took:.2f} s for 6 MB; here {here * 1e3:.2f} ms: {took / here:,.0f} times as fast")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=256, help="size of each file of lines")
+    parser.add_argument("--rounds", type=int, default=9)
+    asked = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bench_lines(folder, asked.megabytes * 10**6, asked.rounds)
+        bench_packing(max(asked.rounds // 3, 1))
+        bench_inspect(folder, max(asked.rounds // 3, 1))
+        bench_local_mode(folder)
+
+
+if __name__ == "__main__":
+    main()
