@@ -133,12 +133,14 @@ class ClosedLoop:
     def _step(self, trace: Trace, until_s: float) -> float:
         """Wait for the sockets, move on what is ready, refill; the time of the last look at the clock."""
         now_s = time.perf_counter()
-        for key, mask in self._selector.select(max(0.0, min(until_s, self._next_look_s) - now_s)):
+        ready = self._selector.select(max(0.0, min(until_s, self._next_look_s) - now_s))
+        # Answers that are ready together came at one moment: the later ones do not wait for our work on the first.
+        now_s = time.perf_counter()
+        for key, mask in ready:
             connection: Connection = key.data
             if connection.on_ready(mask):
-                now_s = time.perf_counter()
                 self._record(connection, now_s, trace)
-                self._send_next(connection, now_s, trace)
+                self._send_next(connection, time.perf_counter(), trace)
         if now_s >= self._next_look_s or (now_s := time.perf_counter()) >= self._next_look_s:
             self._next_look_s = now_s + self._timeout_s / _LOOKS_PER_TIMEOUT
             for connection in self._overdue(now_s):

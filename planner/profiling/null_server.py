@@ -5,6 +5,7 @@ in a few milliseconds. It prints its port and serves, one thread per connection,
 cannot outlive the process that started it.
 """
 
+import contextlib
 import socket
 import sys
 import threading
@@ -15,7 +16,7 @@ _LENGTH = b"\r\nContent-Length: "
 
 def _answer(connection: socket.socket) -> None:
     buffer = bytearray(256 * 1024)
-    with connection:
+    with contextlib.suppress(ConnectionError), connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
             head = b""
