@@ -239,7 +239,10 @@ class ProcessContainer(HttpContainer):
             self._meter.reset_memory_peak()
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines that it wrote to stdout and stderr; after `stop`, those it ended with."""
+        """The last lines that it wrote to stdout and stderr; after `stop`, those it ended with.
+
+        While it runs, a line takes the supervisor a moment to copy: what was written just now may be missing.
+        """
         if self._scratch is None:
             return "\n".join(self._last_log.splitlines()[-lines:])
         text = b""

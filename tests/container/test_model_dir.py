@@ -12,7 +12,7 @@ from planner.container.cpus import available_cpus
 from planner.container.model_dir import ModelDirectoryContainer
 from planner.errors import ContainerStartError, InputMissingError, MissingDependencyError, ModelArchiveError
 from tests.container.contract import LINES, OwnedContainerContract
-from tests.container.traces import MODEL
+from tests.container.traces import MODEL, eventually
 
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
 
@@ -67,15 +67,6 @@ def test_a_container_that_is_never_started_leaves_no_extraction(
     assert not list(scratch.iterdir())
 
 
-def test_the_users_directory_is_left_as_it_is() -> None:
-    before = sorted(MODEL.rglob("*"))
-    with ModelDirectoryContainer(MODEL, environment=ONE_WORKER) as container:
-        container.invoke(b"1\n", content_type=LINES)
-    assert sorted(path for path in MODEL.rglob("*") if "__pycache__" not in path.parts) == [
-        path for path in before if "__pycache__" not in path.parts
-    ]
-
-
 def test_every_worker_is_ready_at_the_start_and_all_of_them_work() -> None:
     with ModelDirectoryContainer(MODEL, environment={"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}) as container:
         assert container.description.workers == 2
@@ -100,8 +91,11 @@ def test_workers_default_to_the_cpus_it_may_use() -> None:
 
 
 def test_threads_of_the_numeric_libraries_default_to_one_and_the_user_decides() -> None:
+    files = sorted(MODEL.rglob("*.*"))
     with ModelDirectoryContainer(MODEL, environment=ONE_WORKER | {"OMP_NUM_THREADS": "2"}) as container:
         container.invoke(b'"environment"\n', content_type=LINES)
+        assert sorted(MODEL.rglob("*.*")) == files, "the user's directory is left as it is"
+        assert eventually(lambda: "OMP_NUM_THREADS" in container.log_tail())
         log = container.log_tail()
     assert '"OMP_NUM_THREADS": "2"' in log
     assert '"OPENBLAS_NUM_THREADS": "1"' in log

@@ -45,6 +45,15 @@ class TestProcess(OwnedContainerContract):
     def source(cls) -> str:
         return f"ProcessContainer({PLAIN!r})"
 
+    def test_a_killed_supervisor_takes_the_server_with_it(self) -> None:
+        with self.make() as container:
+            supervisor = max(psutil.Process().children(), key=psutil.Process.create_time)
+            server = supervisor.children()[0]
+            supervisor.kill()
+            assert eventually(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+            with pytest.raises(ContainerDiedError):
+                container.check_alive()
+
 
 class TestUsageByProcessTree(UsageContract):
     @classmethod
