@@ -14,7 +14,7 @@ _VERBS = {
     "inspect": "planner.records.scan",
     "profile": "planner.campaign.profiler",
     "predict": "planner.performance.predicting",
-    "recommend": "planner.planning.recommend",
+    "recommend": "planner.jobs.planned",
     "request": "planner.jobs.request",
 }
 

@@ -1,0 +1,47 @@
+"""What the documents say of the program is checked against the program."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from planner.cli import root
+from tests.reference import reference
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = root.list_commands(click.Context(root))
+
+
+def test_the_reference_of_commands_is_their_own_help() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert page == reference(), "refresh it: python -m tests.reference > docs/commands.md"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_names_every_command(name: str) -> None:
+    assert f"`planner {name}" in README
+
+
+def test_every_option_that_the_readme_shows_exists() -> None:
+    context = click.Context(root)
+    for line in re.findall(r"^(?:\.venv/bin/)?planner [a-z].*", README, flags=re.MULTILINE):
+        name = line.split()[1]
+        command = root.get_command(context, name)
+        assert command is not None, line
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        shown = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", line))
+        assert shown <= known, f"{line}: no such option: {shown - known}"
+
+
+@pytest.mark.parametrize("target", ["install", "demo", "test", "check", "bench"])
+def test_every_make_target_of_the_readme_exists(target: str) -> None:
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+def test_every_link_to_a_file_of_the_project_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
