@@ -121,3 +121,9 @@ class RequestRejectedError(PlannerError):
     def __init__(self, message: str, findings: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.findings: tuple[str, ...] = tuple(findings)
+
+
+class JobFailedError(PlannerError):
+    """The job ran to its end and at least one object failed; the outputs of the others are kept."""
+
+    exit_code = 80

@@ -1,0 +1,243 @@
+"""`planner run`: the job on this machine, as the service would run it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.options import (
+    DURATION,
+    OutputFormat,
+    container_options,
+    emit,
+    opened_container,
+    stderr_console,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress as ProgressBar
+
+    from planner.container.contract import Container, Limits
+    from planner.jobs.local import JobSettings, RunDocument, RunProgress
+
+_CONTAINER = ("model_dir", "command_line", "url", "env", "cpus", "memory", "startup_timeout")
+
+
+def _job_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add one option per field of the request; each is None unless given, and then stands above the plan's."""
+    choice = click.Choice
+    options = [
+        click.option("--content-type", metavar="TYPE", help="MIME type of each request. [default: from the suffixes]"),
+        click.option(
+            "--accept", metavar="TYPE", help="MIME type asked of each response. [default: as sent, for lines]"
+        ),
+        click.option(
+            "--split-type",
+            type=choice(("None", "Line", "RecordIO", "TFRecord")),
+            help="What a record is. [default: Line]",
+        ),
+        click.option("--compression-type", type=choice(("None", "Gzip")), help="[default: Gzip if all end in .gz]"),
+        click.option(
+            "--assemble-with",
+            type=choice(("None", "Line")),
+            help="Line adds a line break after each response. [default: Line with --split-type Line]",
+        ),
+        click.option(
+            "--batch-strategy",
+            type=choice(("MultiRecord", "SingleRecord")),
+            help="As many records in a request as fit, or one. [default: the container's wish, else MultiRecord]",
+        ),
+        click.option(
+            "--max-payload-mb",
+            type=click.IntRange(1, 100),
+            metavar="N",
+            help="Largest request, in MB of 2**20 bytes. [default: the container's wish, else 6]",
+        ),
+        click.option(
+            "--max-concurrent-transforms",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Requests in flight to each container. [default: the container's wish, else 1]",
+        ),
+        click.option(
+            "--instance-count", type=click.IntRange(1, 100), metavar="N", help="Containers side by side. [default: 1]"
+        ),
+        click.option("--invocations-timeout", type=DURATION, help="For each request, 1s to 1h. [default: 600s]"),
+        click.option(
+            "--invocations-max-retries",
+            type=click.IntRange(0, 3),
+            help="How often a request that got 5xx or no answer is sent again. [default: 3]",
+        ),
+        click.option("--input-filter", metavar="JSONPATH", help="What of each record is sent, such as '$[1:]'."),
+        click.option("--output-filter", metavar="JSONPATH", help="What of each (joined) result is kept: '$[0,-1]'."),
+        click.option("--join-source", type=choice(("None", "Input")), help="Input: put each result to its record."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  planner run --model-dir model.tar.gz --input input/ --output output/ --max-concurrent-transforms 2
+  planner run --command "python serve.py" --input input/ --output output/ --plan plan.json --instance-count 2
+  planner run --url http://127.0.0.1:8080 --input in.csv --output output/ --join-source Input --resume
+
+Exit code 80: some objects failed; they have no output, the others have. After any interruption, the same command with
+--resume goes on without doing finished objects again.""",
+)
+@container_options
+@click.option("--input", "source", required=True, metavar="DIR", help="Folder, file or manifest of input objects.")
+@click.option(
+    "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where <key>.out goes."
+)
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Run what this says: a plan, a transform_job document or a bare CreateTransformJob request (JSON).",
+)
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A profile measured on this machine: its prediction of this very run is shown beside what was measured.",
+)
+@_job_options
+@click.option("--resume", is_flag=True, help="Keep what an earlier run finished under the same settings.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the run document (JSON) to this file, whole or not at all.",
+)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    *,
+    source: str,
+    folder: Path,
+    plan: Path | None,
+    profile: Path | None,
+    resume: bool,
+    output: Path | None,
+    format_: OutputFormat,
+    invocations_timeout: float | None,
+    **options: Any,
+) -> None:
+    """Run the transform job on this machine: the same requests, the same bytes, the same files.
+
+    Objects below --input are dealt to the containers in key order, cut into records and requests by SplitType,
+    BatchStrategy and MaxPayloadInMB, sent with MaxConcurrentTransforms in flight, and each object's answers stored in
+    order as KEY.out, which appears only when the whole object has succeeded. --cpus and --memory are for each instance.
+    """
+    from planner.documents import read_document
+    from planner.jobs.local import raise_if_failed, run_job
+    from planner.jobs.local.asked import asked_for
+    from planner.profiling.profile import Profile
+    from planner.records.listing import list_objects
+
+    container = {name: options.pop(name) for name in _CONTAINER}
+    if sum(container[name] is not None for name in ("model_dir", "command_line", "url")) != 1:
+        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
+    timeout_s = None if invocations_timeout is None else _whole_seconds(invocations_timeout)
+    listing = list_objects(source)
+    fields = {**options, "invocations_timeout_s": timeout_s}
+    asked = asked_for(listing, plan=plan, fields=fields, environment=container["env"])
+    known_profile = None if profile is None else read_document(profile, Profile)
+    _echo(asked.settings, len(listing.objects), asked.notes)
+    with _progress_bar(listing.stored_bytes) as (bar, on_progress):
+        run = run_job(
+            source,
+            folder,
+            asked.settings,
+            _instance_opener(container),
+            cpus=container["cpus"],
+            memory_bytes=container["memory"],
+            resume=resume,
+            plan=asked.plan,
+            profile=known_profile,
+            progress=on_progress,
+        )
+        bar.stop()
+    _show(run, output=output, format_=format_)
+    raise_if_failed(run)
+
+
+def _whole_seconds(seconds: float) -> int:
+    if not 1 <= seconds <= 3600 or seconds != int(seconds):
+        raise click.BadParameter(
+            f"{seconds:g} s is not a whole number of seconds from 1 to 3600", param_hint="--invocations-timeout"
+        )
+    return int(seconds)
+
+
+def _instance_opener(options: Mapping[str, Any]) -> "Callable[[Mapping[str, str], Limits], Container]":
+    """Makes the container of one instance; a server that already runs is left where it is."""
+
+    def open_instance(environment: "Mapping[str, str]", limits: "Limits") -> "Container":
+        from planner.container import open_container
+
+        if options["url"] is not None:
+            return opened_container(**{**options, "env": dict(environment)})
+        return open_container(
+            model_dir=options["model_dir"],
+            command=options["command_line"],
+            environment=environment,
+            limits=limits,
+            startup_timeout_s=options["startup_timeout"],
+        )
+
+    return open_instance
+
+
+def _echo(settings: "JobSettings", objects: int, notes: tuple[str, ...]) -> None:
+    """Say on stderr what was resolved."""
+    console = stderr_console()
+    given = [
+        f"{settings.content_type or 'no content type'}",
+        f"SplitType {settings.split_type}",
+        f"CompressionType {settings.compression_type}",
+        f"AssembleWith {settings.assemble_with}",
+    ]
+    console.print(f"{objects:,} objects, {', '.join(given)}; instances: {settings.instance_count}", markup=False)
+    for note in notes:
+        console.print(f"Warning: {note}", markup=False)
+
+
+class _progress_bar:  # noqa: N801 - used as a function, in a with statement
+    """A bar over the stored bytes of the input, on a terminal only."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+
+    def __enter__(self) -> "tuple[ProgressBar, Callable[[RunProgress], None]]":
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = stderr_console()
+        columns = (BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+        self._bar = Progress(
+            TextColumn("{task.description}"), *columns, console=console, transient=True, disable=not console.is_terminal
+        )
+        self._bar.start()
+        task = self._bar.add_task("Starting", total=self._total)
+
+        def show(progress: "RunProgress") -> None:
+            failed = f", {progress.failed_objects:,} failed" if progress.failed_objects else ""
+            description = f"{progress.requests:,} requests, {progress.objects:,} objects{failed}"
+            self._bar.update(task, completed=progress.stored_bytes, description=description)
+
+        return self._bar, show
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _show(run: "RunDocument", *, output: Path | None, format_: OutputFormat) -> None:
+    def rendered() -> "RenderableType":
+        from planner.report.run import render
+
+        return render(run)
+
+    emit(run, rendered, output=output, format_=format_)

@@ -1,0 +1,294 @@
+"""The whole job on this machine: containers started, objects dealt, requests sent, outputs made whole."""
+
+import contextlib
+import selectors
+import time
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from planner.container.contract import Container, ExecutionParameters, Limits, Startup, Usage
+from planner.errors import OutputError
+from planner.jobs.local.assignment import cpu_sets, deal
+from planner.jobs.local.data_processing import DataProcessor
+from planner.jobs.local.dispatch import Dispatch, Progress
+from planner.jobs.local.journal import FinishedObject, OutputFolder, settings_digest
+from planner.jobs.local.lane import Lane
+from planner.jobs.local.objects import Backlog, ObjectRun
+from planner.jobs.local.outcome import instance_row, kept_row, latency_summary, makespan
+from planner.jobs.local.prediction import planned_figures, predicted_figures
+from planner.jobs.local.run_document import InstanceRow, ObjectRow, RunDocument
+from planner.jobs.local.settings import EffectiveSettings, JobSettings, checked, container_environment, effective
+from planner.planning.plan import Plan
+from planner.profiling.http1 import RECEIVE_BUFFER_BYTES
+from planner.profiling.profile import Profile
+from planner.records.listing import Listing, StoredObject, list_objects
+
+OpenInstance: TypeAlias = Callable[[Mapping[str, str], Limits], Container]
+"""Makes a container, not yet started, from the environment and the limits of one instance."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Instance:
+    """One instance of the job and what it was dealt."""
+
+    container: Container
+    objects: list[ObjectRun]
+    backlog: Backlog
+    startup: Startup | None = None
+    before: Usage | None = None
+
+
+def run_job(
+    source: str | Path,
+    output: Path,
+    settings: JobSettings,
+    open_instance: OpenInstance,
+    *,
+    cpus: float | None = None,
+    memory_bytes: int | None = None,
+    resume: bool = False,
+    plan: Plan | None = None,
+    profile: Profile | None = None,
+    progress: Progress | None = None,
+) -> RunDocument:
+    """Run the job as the service would and return what it did; `outcome.raise_if_failed` turns failures into an error.
+
+    source: a folder, a file or a manifest (`records.list_objects`). cpus and memory_bytes are of one instance. With
+    resume, objects that an earlier run finished under the same settings are kept. plan and profile only add figures to
+    compare with.
+
+    A failed object leaves no output, the others are kept. Whatever ends the run early (Ctrl-C, OutputError,
+    ContainerDiedError) stops the containers, removes what is unfinished and keeps what is finished. Raises also
+    InputMissingError, RequestRejectedError, ContainerStartError and ContainerLimitError.
+    """
+    findings = checked(settings)
+    listing = list_objects(source)
+    _refuse_output_in_input(Path(source), output)
+    sets, crowded = cpu_sets(min(settings.instance_count, len(listing.objects)), cpus)
+    environment = container_environment(settings)
+    with contextlib.ExitStack() as stack:
+        containers = [_open(stack, open_instance, environment, cpu_set, memory_bytes) for cpu_set in sets]
+        folder = stack.enter_context(OutputFolder(output, digest=settings_digest(settings, containers[0].description)))
+        kept = folder.kept(listing.objects) if resume else {}
+        left = [stored for stored in listing.objects if stored.key not in kept]
+        folder.clear(left)
+        folder.begin(kept)
+        job = _Job(
+            settings=settings,
+            listing=listing,
+            output=output,
+            kept=kept,
+            plan=plan,
+            profile=profile,
+            warnings=(
+                *listing.warnings,
+                *(str(finding) for finding in findings),
+                *_instance_warnings(settings, len(listing.objects), containers[0], crowded),
+            ),
+        )
+        return job.run(containers, left, folder, progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What is left when everything has been sent and answered."""
+
+    instances: Sequence[_Instance]
+    lanes: Sequence[Lane]
+    dispatch: Dispatch
+    client_cpu_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    """What stays the same from the first container to the last row."""
+
+    settings: JobSettings
+    listing: Listing
+    output: Path
+    kept: Mapping[str, FinishedObject]
+    plan: Plan | None
+    profile: Profile | None
+    warnings: tuple[str, ...]
+
+    def run(
+        self,
+        containers: Sequence[Container],
+        left: Sequence[StoredObject],
+        folder: OutputFolder,
+        progress: Progress | None,
+    ) -> RunDocument:
+        """Start what has something to do, send everything, and describe it."""
+        instances = self._dealt(containers, left, folder)
+        wishes: ExecutionParameters | None = None
+        for number, instance in enumerate(instances):
+            instance.startup = instance.container.start()
+            if number == 0:
+                wishes = instance.container.execution_parameters()
+        used = effective(self.settings, wishes)
+        processor = DataProcessor(self.settings)
+        buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
+        with selectors.DefaultSelector() as selector:
+            lanes = [
+                Lane(
+                    instance.container,
+                    instance.objects,
+                    backlog=instance.backlog,
+                    settings=self.settings,
+                    effective=used,
+                    processor=processor,
+                    selector=selector,
+                    buffer=buffer,
+                )
+                for instance in instances
+            ]
+            for instance in instances:
+                instance.container.reset_memory_peak()
+                instance.before = instance.container.usage()
+            dispatch = Dispatch(
+                lanes,
+                selector=selector,
+                processor=processor,
+                timeout_s=self.settings.invocations_timeout_s,
+                max_retries=self.settings.invocations_max_retries,
+                progress=progress,
+            )
+            client_before_s = time.process_time()
+            dispatch.run()
+            client_cpu_s = time.process_time() - client_before_s
+        outcome = _Outcome(instances=instances, lanes=lanes, dispatch=dispatch, client_cpu_s=client_cpu_s)
+        return self._document(outcome, used if instances else None, containers[0])
+
+    def _dealt(
+        self, containers: Sequence[Container], left: Sequence[StoredObject], folder: OutputFolder
+    ) -> list[_Instance]:
+        """The instances that have something to do. Objects keep the instance that the whole input gives them."""
+        open_keys = {stored.key for stored in left}
+        instances = []
+        hands = deal(self.listing.objects, self.settings.instance_count)
+        for number, (container, hand) in enumerate(zip(containers, hands, strict=True)):
+            backlog = Backlog()
+            runs = [
+                ObjectRun(
+                    stored,
+                    instance=number,
+                    folder=folder,
+                    assembles_lines=self.settings.assemble_with == "Line",
+                    backlog=backlog,
+                )
+                for stored in hand
+                if stored.key in open_keys
+            ]
+            if runs:
+                instances.append(_Instance(container=container, objects=runs, backlog=backlog))
+        return instances
+
+    def _document(self, outcome: _Outcome, used: EffectiveSettings | None, container: Container) -> RunDocument:
+        instances, lanes, dispatch = outcome.instances, outcome.lanes, outcome.dispatch
+        epoch_s, makespan_s = makespan(lanes)
+        fresh = {run.stored.key: run.row(epoch_s) for instance in instances for run in instance.objects}
+        rows = tuple(
+            fresh[stored.key] if stored.key in fresh else kept_row(self.kept[stored.key])
+            for stored in self.listing.objects
+        )
+        instance_rows = tuple(_row(i, lane, makespan_s) for i, lane in zip(instances, lanes, strict=True))
+        latencies = array("d", (sample for lane in lanes for sample in lane.latencies_s))
+        records = sum(row.records for row in fresh.values())
+        workers = container.description.workers
+        predicted = None
+        if self.profile is not None and used is not None:
+            predicted = predicted_figures(self.profile, used, instance_rows, rows, workers=workers)
+        return RunDocument(
+            state="Failed" if any(row.state == "failed" for row in rows) else "Completed",
+            input=self.listing.source,
+            output=str(self.output),
+            container=container.description,
+            settings=self.settings,
+            effective=used,
+            requests=sum(row.requests for row in rows),
+            requests_sent=dispatch.requests_sent,
+            retried_requests=dispatch.retried,
+            failed_requests=dispatch.failed,
+            records=sum(row.records for row in rows),
+            payload_bytes=sum(row.payload_bytes for row in rows),
+            output_bytes=sum(row.output_bytes for row in rows),
+            makespan_s=makespan_s,
+            throughput_records_per_s=records / makespan_s if makespan_s else 0.0,
+            latency_s=latency_summary(latencies),
+            client_cpu_s=outcome.client_cpu_s,
+            instances=instance_rows,
+            objects=rows,
+            planned=None if self.plan is None else planned_figures(self.plan),
+            predicted=predicted,
+            warnings=self.warnings + self._later_warnings(used, dispatch, rows),
+        )
+
+    def _later_warnings(
+        self, used: EffectiveSettings | None, dispatch: Dispatch, rows: Sequence[ObjectRow]
+    ) -> tuple[str, ...]:
+        """What only the run could show."""
+        warnings = []
+        if used is not None and (product := used.max_concurrent_transforms * used.max_payload_mb) > 100:
+            warnings.append(
+                f"MaxConcurrentTransforms x MaxPayloadInMB is {product} MB with what the container asks for; above "
+                "100 MB the service's reaction is not documented. Set both."
+            )
+        if dispatch.retried:
+            warnings.append(f"{dispatch.retried:,} requests were sent again: in the job each costs its time once more.")
+        whole = all(row.state != "failed" for row in rows)
+        if self.plan is not None and whole and self.plan.estimate.requests != sum(row.requests for row in rows):
+            warnings.append(
+                f"the plan expects {self.plan.estimate.requests:,} requests of {self.plan.workload.records:,} records: "
+                "it was made for another input or other settings."
+            )
+        return tuple(warnings)
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    open_instance: OpenInstance,
+    environment: Mapping[str, str],
+    cpu_set: tuple[int, ...] | None,
+    memory_bytes: int | None,
+) -> Container:
+    """A container that the stack will stop; not started."""
+    limits = Limits(cpus=None if cpu_set is None else float(len(cpu_set)), memory_bytes=memory_bytes, cpu_set=cpu_set)
+    container = open_instance(environment, limits)
+    stack.callback(container.stop)
+    return container
+
+
+def _row(instance: _Instance, lane: Lane, makespan_s: float) -> InstanceRow:
+    assert instance.startup is not None
+    number = instance.objects[0].instance
+    return instance_row(
+        number,
+        lane,
+        objects=len(instance.objects),
+        startup=instance.startup,
+        before=instance.before,
+        makespan_s=makespan_s,
+    )
+
+
+def _refuse_output_in_input(source: Path, output: Path) -> None:
+    """Raise OutputError if outputs would become inputs of the next run."""
+    if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise OutputError(f"{output}: lies inside the input {source}: the next run would read it. Name another folder.")
+
+
+def _instance_warnings(
+    settings: JobSettings, objects: int, container: Container, crowded: str | None
+) -> tuple[str, ...]:
+    warnings = [crowded] if crowded else []
+    if settings.instance_count > objects:
+        warnings.append(
+            f"{settings.instance_count} instances for {objects} {'object' if objects == 1 else 'objects'}, which are "
+            f"never divided: {settings.instance_count - objects} would idle and be billed, and are not started here."
+        )
+    if settings.instance_count > 1 and container.description.backend == "url":
+        warnings.append("all instances are the one server at that URL: it gets the requests of all of them.")
+    return tuple(warnings)
