@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from planner.performance.points import Points
+from planner.performance.points import FEWEST_POINTS, Points
 from planner.performance.prediction import Floats
 from planner.performance.scaling import Form, Law, forms
 
@@ -17,55 +18,71 @@ DISCREPANCY: Final = 0.03
 """Log standard deviation that a form may be wrong by besides noise; keeps precise points from dictating."""
 _OUTLIER: Final = 2.5
 """Standard deviations past which a residual counts linearly instead of squared."""
-_LARGEST_EXPONENT: Final = 60.0
+_STEP: Final = 1e-6
+TEMPER: Final = 0.5
+"""Exponent of a law's weight per point: that of a Gaussian likelihood with unknown variance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committee:
-    """Laws averaged on the log scale, weighted by their leave-one-out errors."""
+    """Laws averaged on the log scale, weighted by their errors at points left out."""
 
     laws: tuple[Law, ...]
     weights: Floats
     residuals: Floats
     """(n,): ln X measured - averaged."""
+    folds: NDArray[np.bool_]
+    """(folds, n): which points each fold leaves out."""
     left_out_residuals: Floats
-    """(n, n): row i holds ln X measured - averaged at every point, by laws that never saw point i."""
+    """(folds, n): ln X measured - averaged at every point, by laws that never saw the fold's points."""
     log_errors: Floats
-    """(laws,): root mean square of each law's leave-one-out errors."""
+    """(laws,): root mean square of each law's errors at points left out."""
+
+
+def folds_of(points: Points) -> NDArray[np.bool_]:
+    """What is left out in turn: each point, and all points of each inner number of records or concurrency.
+
+    A point alone has neighbours at its own records per request, which flatters: the planner asks for numbers
+    of records that were never measured.
+    """
+    rows = [row for row in np.eye(len(points), dtype=np.bool_)]
+    for values in (points.records_per_request, points.concurrency):
+        inner = np.unique(values)[1:-1]
+        rows += [values == value for value in inner if np.sum(values != value) >= FEWEST_POINTS]
+    return np.stack(rows)
 
 
 def fit_committee(points: Points) -> Committee:
-    """The candidates that the points can tell apart, each fitted n + 1 times."""
+    """The candidates that the points can tell apart, each fitted once to all points and once a fold."""
     laws = tuple(fit_law(form, points) for form in forms(points))
-    count = len(points)
-    left_out = np.empty((len(laws), count, count))
+    folds = folds_of(points)
+    left_out = np.empty((len(laws), *folds.shape))
     for row, law in enumerate(laws):
-        for index in range(count):
-            without = points.keep(np.arange(count) != index)
-            refitted = fit_law(law.form, without, start=law.parameters)
+        for index, fold in enumerate(folds):
+            refitted = fit_law(law.form, points.keep(~fold), start=law.parameters)
             left_out[row, index] = points.log_requests_per_s - refitted.log_requests_per_s(points)
-    errors = np.stack([np.diagonal(left_out[row]) for row in range(len(laws))])
-    weights = _weights(errors, np.hypot(points.noise, DISCREPANCY / 2))
+    errors, noise = left_out[:, folds], np.broadcast_to(points.noise, folds.shape)[folds]
+    weights = _weights(errors, np.hypot(noise, DISCREPANCY / 2), len(points))
     fitted = np.stack([law.log_requests_per_s(points) for law in laws])
     return Committee(
         laws=laws,
         weights=weights,
         residuals=points.log_requests_per_s - weights @ fitted,
+        folds=folds,
         left_out_residuals=np.tensordot(weights, left_out, axes=1),
         log_errors=np.sqrt(np.mean(errors**2, axis=1)),
     )
 
 
-def _weights(errors: Floats, noise: Floats) -> Floats:
-    """Weights that fall with the leave-one-out error as a tempered likelihood would, half its exponent.
+def _weights(errors: Floats, noise: Floats, count: int) -> Floats:
+    """Weights that fall with the left-out error as a likelihood would.
 
     One outlier must not decide: errors are cut off at five times their median.
     """
     size = np.abs(errors)
     cut = np.minimum(size, 5 * np.median(size, axis=1, keepdims=True))
     mean_square = np.mean(cut**2 + noise**2, axis=1)
-    log_weight = -0.25 * errors.shape[1] * np.log(mean_square / mean_square.min())
-    weight = np.exp(log_weight)
+    weight = (mean_square / mean_square.min()) ** (-TEMPER * count)
     return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
@@ -87,6 +104,7 @@ def _prior(form: Form, points: Points) -> tuple[Floats, Floats]:
         "knee_b": (np.mean(np.log(b)), 1.0),
         "s2": (np.log(large / top * 0.7), 1.0),
         "gamma": (0.0, 0.15),
+        "s3": (np.log(large / top**2 * 0.1), 2.0),
         "knee_c": (np.mean(np.log(c)), 0.7),
         "slope_c": (np.log(0.1), 1.5),
         "sigma": (-1.5, 1.5),
@@ -106,24 +124,26 @@ def fit_law(form: Form, points: Points, *, start: Floats | None = None) -> Law:
     reference_cpus = float(points.cpus.max())
     scale = np.hypot(points.noise, DISCREPANCY)
 
-    def law(vector: Floats) -> Law:
-        return Law(form=form, parameters=vector, reference_cpus=reference_cpus)
-
     def residuals(vector: Floats) -> Floats:
-        bounded = np.clip(vector, -60.0, 60.0)
-        z = (law(bounded).log_requests_per_s(points) - points.log_requests_per_s) / scale
+        """Scaled residuals, then distances from the prior: (rows,), or (vectors, rows) of several at once."""
+        law = Law(form=form, parameters=np.clip(vector, -60.0, 60.0), reference_cpus=reference_cpus)
+        z = (law.log_requests_per_s(points) - points.log_requests_per_s) / scale
         bent = np.sign(z) * _OUTLIER * np.sqrt(2 * (np.sqrt(1 + (z / _OUTLIER) ** 2) - 1))
-        return np.concatenate([bent, (vector - centre) / width])
+        return np.concatenate([bent, (vector - centre) / width], axis=-1)
+
+    def slopes(vector: Floats) -> Floats:
+        """Forward differences, all parameters in one call."""
+        moved = residuals(np.concatenate([vector[None, :], vector + _STEP * np.eye(len(vector))]))
+        return (moved[1:] - moved[0]) / _STEP
 
     best, least = centre, np.inf
     for candidate in [start] if start is not None else _starts(form, centre, points):
-        found = np.asarray(
-            leastsq(residuals, candidate, maxfev=600, ftol=1e-7, xtol=1e-6, full_output=True)[0], dtype=np.float64
-        )
+        found = leastsq(residuals, candidate, Dfun=slopes, col_deriv=True, maxfev=150, ftol=1e-6, full_output=True)[0]
+        found = np.asarray(found, dtype=np.float64)
         loss = float(np.sum(residuals(found) ** 2))
         if loss < least:
             best, least = found, loss
-    return law(np.clip(best, -60.0, 60.0))
+    return Law(form=form, parameters=np.clip(best, -60.0, 60.0), reference_cpus=reference_cpus)
 
 
 def _starts(form: Form, centre: Floats, points: Points) -> list[Floats]:

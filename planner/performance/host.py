@@ -62,7 +62,7 @@ class HostModel:
     factor: float
     """q of planner.performance.intervals."""
     left_out_errors: Floats
-    """(n,): ln X measured - predicted by the whole model without the point."""
+    """Of every fold's points: ln X measured - predicted by the whole model without the fold."""
     table: Floats
     """(rows, 6): the logarithm-free columns of Curves on an even grid of ln b."""
     correction: Surface
@@ -89,11 +89,11 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     """The server's model on its own host, from its measured points."""
     committee = fit_committee(points)
     residual = fit_residual(points, committee.residuals)
-    errors, claimed = _left_out(points, committee, residual)
+    errors, claimed = _left_out(committee, residual)
     factor = inflation(errors, claimed)
     cpu_lines = _cpu_lines(points)
-    scaled = [law.serial_share for law in committee.laws if law.form.scaled]
-    sharpness = float(committee.weights @ [law.sharpness for law in committee.laws])
+    scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
+    sharpness = float(committee.weights @ [float(law.sharpness[0]) for law in committee.laws])
     correction, width = _surfaces(committee, residual, points, factor, sharpness)
     cpus = float(points.cpus.max())
     return HostModel(
@@ -116,14 +116,14 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     )
 
 
-def _left_out(points: Points, committee: Committee, residual: Residual) -> tuple[Floats, Floats]:
-    """Error of the whole model at each point without it, and the standard deviation it claimed there."""
-    errors, claimed = np.empty(len(points)), np.empty(len(points))
-    for index in range(len(points)):
-        row = committee.left_out_residuals[index]
-        mean, sd = residual.without(row, index)
-        errors[index], claimed[index] = row[index] - mean, sd
-    return errors, claimed
+def _left_out(committee: Committee, residual: Residual) -> tuple[Floats, Floats]:
+    """Error of the whole model at the points of each fold, and the standard deviation it claimed there."""
+    errors, claimed = [], []
+    for fold, row in zip(committee.folds, committee.left_out_residuals, strict=True):
+        mean, sd = residual.without(row, fold)
+        errors.append(row[fold] - mean)
+        claimed.append(sd)
+    return np.concatenate(errors), np.concatenate(claimed)
 
 
 def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:

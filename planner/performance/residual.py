@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.performance.points import Points
 from planner.performance.prediction import Floats
@@ -22,8 +23,8 @@ from planner.performance.prediction import Floats
 _AMPLITUDES: Final = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 _LENGTHS_B: Final = (0.7, 1.5, 3.0)
 _LENGTHS_C: Final = (0.5, 1.0, 2.0)
-_PRIOR_AMPLITUDE: Final = 0.02
-"""Corrections are small when the law is right: ln a ~ Normal(ln 0.02, 1)."""
+_PRIOR_AMPLITUDE: Final = 0.05
+"""Corrections are small when the law is right: ln a ~ Normal(ln 0.05, 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +49,14 @@ class Residual:
         variance = self.amplitude**2 - np.einsum("ij,jk,ik->i", cross, self.inverse, cross)
         return cross @ self.solution, np.sqrt(np.maximum(variance, 0.0))
 
-    def without(self, residuals: Floats, left_out: int) -> tuple[float, float]:
-        """Mean and standard deviation (noise included) at one measured point, given the other points' residuals."""
-        others = np.arange(len(self.points)) != left_out
+    def without(self, residuals: Floats, left_out: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation (noise included) at points left out, given the residuals of the others."""
         kernel = _kernel(self.points, self.points, self.amplitude, self.lengths)
-        among = kernel[np.ix_(others, others)] + np.diag(self.noise[others] ** 2)
-        gain = np.linalg.solve(among, kernel[others, left_out])
-        variance = self.amplitude**2 - float(gain @ kernel[others, left_out]) + float(self.noise[left_out] ** 2)
-        return float(gain @ residuals[others]), float(np.sqrt(max(variance, 1e-12)))
+        among = kernel[np.ix_(~left_out, ~left_out)] + np.diag(self.noise[~left_out] ** 2)
+        cross = kernel[np.ix_(~left_out, left_out)]
+        gain = np.linalg.solve(among, cross)
+        variance = self.amplitude**2 - np.sum(gain * cross, axis=0) + self.noise[left_out] ** 2
+        return gain.T @ residuals[~left_out], np.sqrt(np.maximum(variance, 1e-12))
 
 
 def fit_residual(points: Points, residuals: Floats) -> Residual:

@@ -17,6 +17,7 @@ with weak priors, so that few points still give one answer, and judged by leavin
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Form:
     """Two slopes against b with a knee (kernels that saturate, caches that end)."""
     power: bool = False
     """S grows as b^γ with γ near 1 (attention, intra-op threads)."""
+    quadratic: bool = False
+    """A term in b² besides (attention over all records of a request)."""
     slots: bool = False
     """Q = S / slots: nothing but a number of places limits."""
     degrading: bool = False
@@ -41,39 +44,48 @@ class Form:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Parameters in the order of the vector; all are logarithms except where noted."""
-        names = ["s0", "s1", "sharpness"]
-        names += ["slots"] if self.slots else ["share0", "share1"]
-        names += ["knee_b", "s2"] if self.bend else []
-        names += ["gamma"] if self.power else []
-        names += ["knee_c", "slope_c"] if self.degrading else []
-        names += ["sigma"] if self.scaled else []
-        return tuple(names)
+        """Parameters in the order of the vector; all are logarithms except sigma, a logit."""
+        return _names(self)
+
+
+@lru_cache
+def _names(form: Form) -> tuple[str, ...]:
+    names = ["s0", "s1", "sharpness"]
+    names += ["slots"] if form.slots else ["share0", "share1"]
+    names += ["knee_b", "s2"] if form.bend else []
+    names += ["gamma"] if form.power else []
+    names += ["s3"] if form.quadratic else []
+    names += ["knee_c", "slope_c"] if form.degrading else []
+    names += ["sigma"] if form.scaled else []
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """One fitted form."""
+    """One fitted form, or several of one form when parameters has two axes."""
 
     form: Form
     parameters: Floats
+    """(parameters,), or (laws, parameters); then every answer has a leading axis of laws."""
     reference_cpus: float
     """CPUs at which Q is stated."""
 
-    def _value(self, name: str) -> float:
-        return float(self.parameters[self.form.names.index(name)])
+    def _exp(self, name: str) -> Floats:
+        """The value of a logarithmic parameter, with a last axis to broadcast along points."""
+        return np.asarray(np.exp(self.parameters[..., self.form.names.index(name), None]), dtype=np.float64)
 
     def _parts(self, b: Floats) -> tuple[Floats, Floats]:
         """The part of S that is there for any b, and the part that grows with b."""
-        fixed, slope = float(np.exp(self._value("s0"))), float(np.exp(self._value("s1")))
         if self.form.bend:
-            knee = np.exp(self._value("knee_b"))
-            growing = slope * np.minimum(b, knee) + np.exp(self._value("s2")) * np.maximum(b - knee, 0.0)
+            knee = self._exp("knee_b")
+            growing = self._exp("s1") * np.minimum(b, knee) + self._exp("s2") * np.maximum(b - knee, 0.0)
         elif self.form.power:
-            growing = slope * b ** np.exp(self._value("gamma"))
+            growing = self._exp("s1") * b ** self._exp("gamma")
         else:
-            growing = slope * b
-        return np.full_like(b, fixed), np.asarray(growing, dtype=np.float64)
+            growing = self._exp("s1") * b
+        if self.form.quadratic:
+            growing = growing + self._exp("s3") * b**2
+        return self._exp("s0"), growing
 
     def service_time_s(self, records_per_request: Floats) -> Floats:
         """S(b)."""
@@ -84,49 +96,41 @@ class Law:
         """Q(b) at the reference CPUs."""
         fixed, growing = self._parts(records_per_request)
         if self.form.slots:
-            return (fixed + growing) / float(np.exp(self._value("slots")))
-        return float(np.exp(self._value("share0"))) * fixed + float(np.exp(self._value("share1"))) * growing
+            return (fixed + growing) / self._exp("slots")
+        return self._exp("share0") * fixed + self._exp("share1") * growing
 
     @property
-    def sharpness(self) -> float:
-        """Sharpness n of the smooth minimum."""
-        return 1.0 + float(np.exp(self._value("sharpness")))
+    def sharpness(self) -> Floats:
+        """Sharpness n of the smooth minimum; the last axis has length 1."""
+        return 1.0 + self._exp("sharpness")
 
     @property
-    def serial_share(self) -> float:
-        """σ; 0 where CPUs were not varied."""
-        return float(1 / (1 + np.exp(-self._value("sigma")))) if self.form.scaled else 0.0
+    def serial_share(self) -> Floats:
+        """σ; 0 where CPUs were not varied. The last axis has length 1."""
+        odds = self._exp("sigma") if self.form.scaled else np.zeros(1)
+        return odds / (1 + odds)
 
-    @property
-    def knee(self) -> tuple[float, float]:
-        """Concurrency where degradation begins and its growth per knee; (inf, 0) without."""
+    def slowdown(self, concurrency: Floats) -> Floats:
+        """d(c): 1 up to the knee, then growing linearly with c / knee."""
         if not self.form.degrading:
-            return np.inf, 0.0
-        return float(np.exp(self._value("knee_c"))), float(np.exp(self._value("slope_c")))
+            return np.ones(1)
+        return 1.0 + self._exp("slope_c") * np.maximum(concurrency / self._exp("knee_c") - 1.0, 0.0)
 
     def log_requests_per_s(self, points: Points) -> Floats:
         """Log completions per second, ln X, at the points."""
         b, c = points.records_per_request, points.concurrency
         spacing = self.spacing_s(b)
         if self.form.scaled:
-            cpus = self.reference_cpus / points.cpus
-            spacing = spacing * (self.serial_share + (1 - self.serial_share) * cpus)
-        return -np.log(
-            seconds_per_request(self.service_time_s(b) / c, spacing, self.sharpness) * slowdown(c, self.knee)
-        )
+            spacing = spacing * (self.serial_share + (1 - self.serial_share) * self.reference_cpus / points.cpus)
+        seconds = seconds_per_request(self.service_time_s(b) / c, spacing, self.sharpness)
+        return -np.log(seconds * self.slowdown(c))
 
 
-def seconds_per_request(unsaturated_s: Floats, spacing_s: Floats, sharpness: float) -> Floats:
+def seconds_per_request(unsaturated_s: Floats, spacing_s: Floats, sharpness: float | Floats) -> Floats:
     """1/X from S/c and Q: their n-norm, never below either."""
     larger = np.maximum(unsaturated_s, spacing_s)
     ratio = np.minimum(unsaturated_s, spacing_s) / larger
-    return larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness)
-
-
-def slowdown(concurrency: Floats, knee: tuple[float, float]) -> Floats:
-    """d(c): 1 up to the knee, then growing linearly with c / knee."""
-    at, slope = knee
-    return 1.0 + slope * np.maximum(concurrency / at - 1.0, 0.0)
+    return np.asarray(larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness), dtype=np.float64)
 
 
 def forms(points: Points) -> tuple[Form, ...]:
@@ -135,7 +139,7 @@ def forms(points: Points) -> tuple[Form, ...]:
     scaled = len(np.unique(points.cpus)) > 1
     candidates = [Form(scaled=scaled), Form(slots=True, scaled=scaled)]
     if batches >= 3:
-        candidates.append(Form(power=True, scaled=scaled))
+        candidates += [Form(power=True, scaled=scaled), Form(quadratic=True, scaled=scaled)]
     if batches >= 4:
         candidates.append(Form(bend=True, scaled=scaled))
     if ladder >= 3:

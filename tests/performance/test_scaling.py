@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from planner.performance.committee import fit_committee, fit_law
 from planner.performance.points import Points
 from planner.performance.prediction import Floats
-from planner.performance.scaling import Form, Law, forms, seconds_per_request, slowdown
+from planner.performance.scaling import Form, Law, forms, seconds_per_request
 
 TIMES = st.floats(1e-5, 10.0)
 
@@ -58,8 +58,11 @@ def test_more_requests_in_flight_never_lower_the_throughput_of_a_server_that_doe
 
 
 def test_degradation_begins_at_its_knee() -> None:
-    assert slowdown(np.array([1.0, 4.0, 8.0]), (4.0, 0.5)) == pytest.approx([1, 1, 1.5])
-    assert slowdown(np.array([1.0, 100.0]), (np.inf, 0.0)) == pytest.approx([1, 1])
+    form = Form(degrading=True)
+    chosen = {"knee_c": np.log(4.0), "slope_c": np.log(0.5)}
+    parameters = np.array([chosen.get(name, 0.0) for name in form.names])
+    law = Law(form=form, parameters=parameters, reference_cpus=1.0)
+    assert law.slowdown(np.array([1.0, 4.0, 8.0])) == pytest.approx([1, 1, 1.5])
 
 
 @pytest.mark.parametrize(("queueing", "delay"), [((5e-3,), 20e-3), ((5e-3, 1e-3), 4e-3), ((2e-3, 2e-3), 0.0)])
@@ -96,7 +99,7 @@ def test_more_cpus_shorten_only_the_share_that_is_not_serial() -> None:
     shown = points(cells[:, 0], cells[:, 1], rate)
     scaled = Points(**{name: getattr(shown, name) for name in Points.__slots__ if name != "cpus"}, cpus=cpus)
     law = fit_law(Form(scaled=True), scaled)
-    assert law.serial_share < 0.1
+    assert law.serial_share[0] < 0.1
     assert np.max(np.abs(law.log_requests_per_s(scaled) - scaled.log_requests_per_s)) < 0.05
 
 
