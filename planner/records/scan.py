@@ -96,11 +96,11 @@ class _Reader:
 
     def read_all(self, listing: Listing, progress: Progress | None) -> tuple[InputObject, ...]:
         """The objects in order. Raises InputMissingError, RecordFormatError, RecordTooLargeError."""
-        objects, done = [], 0
+        objects, done, total = [], 0, listing.stored_bytes
         for stored in listing.objects:
             try:
                 with stored.path.open("rb", buffering=0) as stream:
-                    objects.append(self._read(stored, _Metered(stream, done, listing.stored_bytes, progress)))
+                    objects.append(self._read(stored, _Metered(stream, done, total, progress)))
             except RecordFormatError as error:
                 self.faults.append(str(error))
             except OSError as error:
