@@ -96,6 +96,45 @@ class Rejection(Value, frozen=True, kw_only=True):
     """How many candidates fell to it."""
 
 
+class TypeBest(Value, frozen=True, kw_only=True):
+    """The best that one instance type can do: what `planner explain --why-not` reads."""
+
+    configuration: Configuration
+    cost_usd: Interval
+    finish_s: Interval
+    makespan_s: float
+    billed_s: float
+    usd_per_hour: float
+    throughput_records_per_s: Interval
+    """Of one instance."""
+    bottleneck: Bottleneck
+    meets_constraints: bool
+    """False: it is the configuration of the type that comes nearest."""
+    reason: str
+    """In words, against the choice."""
+    within_noise: bool
+
+
+class Sensitivity(Value, frozen=True, kw_only=True):
+    """What would be chosen if one assumption were otherwise."""
+
+    assumption: str
+    """start-up, speed, objects, price or deadline."""
+    change: str
+    """In words and numbers: what is taken instead."""
+    configuration: Configuration | None
+    """What would be chosen then; None: nothing would meet the constraints."""
+    same_choice: bool
+    """Whether type and count stay."""
+    regret: float | None
+    """How much more the plan's choice would then cost (or take, when time is the objective) than the new one, as a
+    fraction; below 0 where the choice, then breaking a constraint, is cheaper. None without a new one."""
+    choice_holds: bool
+    """Whether the plan's choice would still meet the constraints."""
+    saving_usd: float | None = None
+    """What the new choice costs less than the plan's choice costs today; None without a new one."""
+
+
 class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     """The recommendation."""
 
@@ -107,6 +146,10 @@ class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     rejections: tuple[Rejection, ...]
     pareto: tuple[Alternative, ...]
     """Cost against finish time, cheapest first, mutually non-dominated in the middle estimates."""
+    types: tuple[TypeBest, ...] = ()
+    """The best configuration of every instance type that was searched, cheapest (or fastest) first, the choice among
+    them; of types that cannot meet the constraints the one that comes nearest."""
+    sensitivity: tuple[Sensitivity, ...] = ()
     candidates: int
     """Size of the space that was decided."""
     assumptions: tuple[str, ...]

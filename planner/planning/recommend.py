@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,14 +18,16 @@ from planner.planning.compare import why_not
 from planner.planning.evaluate import outcome
 from planner.planning.figures import configuration, estimate
 from planner.planning.guesses import broken, guesses
-from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, Workload
+from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, TypeBest, Workload
 from planner.planning.rates import Model
 from planner.planning.search import Candidate, Objective, best, pareto
+from planner.planning.sensitivity import sensitivities
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
 from planner.planning.startup import startup
 from planner.planning.words import assumptions, infeasible, warnings
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
+from planner.units import show_seconds, show_usd
 
 Emit: TypeAlias = Callable[[Goal, Workload, Configuration, Estimate], Json]
 """What turns a configuration into a CreateTransformJob draft: `planner.jobs.request.draft_request`."""
@@ -117,6 +120,7 @@ def _plan(case: Case, ranked: Sequence[Candidate], work: Workload, emit: Emit | 
     choice = ranked[0]
     settings = configuration(case, choice.t, choice.n, choice.k)
     value, _ = estimate(case, choice.t, choice.n, choice.k)
+    types, missed = _types(case, choice, value)
     return Plan(
         goal=case.goal,
         workload=work,
@@ -127,7 +131,9 @@ def _plan(case: Case, ranked: Sequence[Candidate], work: Workload, emit: Emit | 
             *_neighbours(case, choice, value),
             *guesses(case, choice, value),
         ),
-        rejections=(*case.rejections, *_too_late(case)),
+        rejections=(*case.rejections, *missed),
+        types=tuple(types),
+        sensitivity=sensitivities(case, choice),
         pareto=_front(case, choice, value),
         candidates=case.candidates,
         assumptions=tuple(assumptions(case, settings, value)),
@@ -176,18 +182,50 @@ def _front(case: Case, choice: Candidate, chosen: Estimate) -> tuple[Alternative
     return tuple(_alternative(case, f"front {p + 1} of {len(front)}", choice, chosen, front[p]) for p in places)
 
 
-def _too_late(case: Case) -> list[Rejection]:
-    """The types of which no configuration meets the deadline or the budget."""
-    goal, wish = case.goal, case.wish
-    if wish.deadline_s is None and wish.budget_usd is None:
-        return []
-    met = {candidate.t for candidate in best(case.space, wish, types=case.allowed, distinct=len(case.allowed))}
-    return [
-        Rejection(
-            subject=case.problem.names[t],
-            limit="deadline" if wish.deadline_s is not None else "budget",
-            reason=f"no count and setting meets what was asked at {goal.confidence:.0%} confidence",
-            candidates=case.points_per_type,
-        )
-        for t in sorted(case.allowed - met)
-    ]
+def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBest], list[Rejection]]:
+    """The best of every type, and a rejection for each that meets neither deadline nor budget in any way."""
+    wish = case.wish
+    met = best(case.space, wish, types=case.allowed, distinct=len(case.allowed))
+    missed = sorted(case.allowed - {candidate.t for candidate in met})
+    nearest = replace(wish, deadline_s=None, budget_usd=None, cautious=True)
+    if wish.deadline_s is not None:
+        nearest = replace(nearest, objective="time")
+    found, refused = list(met), []
+    for t in missed:
+        near = best(case.space, nearest, types=(t,))
+        found += near
+        if near and (wish.deadline_s is not None or wish.budget_usd is not None):
+            refused.append(_missed(case, near[0]))
+    return [_type_best(case, choice, chosen, candidate) for candidate in found], refused
+
+
+def _type_best(case: Case, choice: Candidate, chosen: Estimate, best_of_type: Candidate) -> TypeBest:
+    here = _alternative(case, "", choice, chosen, best_of_type)
+    value, is_choice = here.estimate, best_of_type.t == choice.t
+    return TypeBest(
+        configuration=here.configuration,
+        cost_usd=value.cost_usd,
+        finish_s=value.finish_s,
+        makespan_s=value.makespan_s.mid,
+        billed_s=value.billed_s.mid,
+        usd_per_hour=value.price.usd_per_hour,
+        throughput_records_per_s=value.throughput_records_per_s,
+        bottleneck=value.bottleneck,
+        meets_constraints=estimate(case, best_of_type.t, best_of_type.n, best_of_type.k)[1] == "none",
+        reason="the choice" if is_choice else here.reason,
+        within_noise=here.within_noise,
+    )
+
+
+def _missed(case: Case, near: Candidate) -> Rejection:
+    """Why the type that comes nearest with this candidate was refused."""
+    if case.wish.deadline_s is not None:
+        limit, value = "deadline", f"its fastest, {near.n} instances, needs {show_seconds(near.finish_s)}"
+    else:
+        limit, value = "budget", f"its cheapest costs {show_usd(near.cost_usd)}"
+    return Rejection(
+        subject=case.problem.names[near.t],
+        limit=limit,
+        reason=f"{value} at {case.goal.confidence:.0%} confidence",
+        candidates=case.points_per_type,
+    )

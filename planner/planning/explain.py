@@ -1,0 +1,117 @@
+"""A plan's reasons, read from the plan alone: why the choice, why not another type, what would change it."""
+
+from collections.abc import Iterator
+
+from planner.catalogue import instance_type
+from planner.errors import CatalogueError
+from planner.planning.plan import Plan, Sensitivity, TypeBest
+from planner.units import show_rate, show_seconds, show_usd
+
+_BECAUSE = {
+    "service time": "one request at a time keeps it busy: its speed with one request decides",
+    "cpu": "its vCPUs are busy: more or faster ones would help",
+    "workers": "its worker processes are busy: more of them would help",
+    "concurrency": "too few requests are in flight to keep it busy, and the API allows no more at this payload",
+    "serial section": "requests wait for a lock: more vCPUs would not help",
+    "waiting": "requests wait for something that is not the CPU",
+    "network": "records arrive no faster over its network",
+    "start-up": "starting takes longer than the work",
+    "largest object": "one object is too large to be shared out: cutting it up would help",
+}
+
+
+def why(plan: Plan) -> Iterator[str]:
+    """Why the choice is what it is: its bottleneck, and the next best with the gap."""
+    chosen, value, goal = plan.configuration, plan.estimate, plan.goal
+    aim = "fastest" if goal.objective == "time" else "cheapest"
+    yield (
+        f"{chosen.instance_count} x {chosen.instance_type} is the {aim} of {plan.candidates:,} configurations: "
+        f"{show_usd(value.cost_usd.mid)}, {show_seconds(value.finish_s.mid)}."
+    )
+    yield f"It is limited by {value.bottleneck}: {_BECAUSE[value.bottleneck]}."
+    close = [t for t in plan.types if t.within_noise and t.configuration.instance_type != chosen.instance_type]
+    if close:
+        names = ", ".join(t.configuration.instance_type for t in close[:5])
+        more = f" and {len(close) - 5} more" if len(close) > 5 else ""
+        yield (f"{len(close)} other types are within noise of it: {names}{more}. A short profile there would tell.")
+
+
+def what_changes_it(plan: Plan) -> Iterator[str]:
+    """One sentence per assumption: what would be chosen if it were otherwise, and what keeping to the plan costs."""
+    for row in plan.sensitivity:
+        yield f"{row.assumption}, {row.change}: {_outcome(row)}."
+
+
+def _outcome(row: Sensitivity) -> str:
+    if row.configuration is None:
+        return "nothing would meet the constraints"
+    other = f"{row.configuration.instance_count} x {row.configuration.instance_type}"
+    if row.assumption == "deadline":
+        saves = row.saving_usd is not None and row.saving_usd > 0 and not row.same_choice
+        return f"saves {show_usd(row.saving_usd or 0)}, with {other}" if saves else "saves nothing"
+    if not row.choice_holds:
+        return f"the choice would miss the constraints; {other} would meet them"
+    if row.same_choice:
+        return "the same type and count"
+    if row.regret is None or row.regret < 0.005:
+        return f"{other}, no better than the choice"
+    return f"{other}; keeping to the choice would cost {row.regret:.0%} more"
+
+
+def why_not(plan: Plan, name: str) -> Iterator[str]:
+    """Why the type was not chosen, and what would have to be true for it to win.
+
+    Raises CatalogueError where the name is no type, or none that the plan considered.
+    """
+    asked = instance_type(name).name
+    if asked == plan.configuration.instance_type:
+        yield f"{asked} is the choice."
+        return
+    refused = [r for r in plan.rejections if r.subject == asked]
+    for rejection in refused:
+        yield f"{asked}: {rejection.limit}: {rejection.reason} ({rejection.candidates:,} candidates)."
+    for row in plan.types:
+        if row.configuration.instance_type == asked:
+            yield from _against(plan, row)
+            return
+    if not refused:
+        raise CatalogueError(
+            f"{asked} was not among the types that the plan considered"
+            f"{': ' if plan.goal.instance_types else ''}{', '.join(plan.goal.instance_types)}. "
+            "Run `planner recommend` with it in --instance-type."
+        )
+
+
+def _against(plan: Plan, row: TypeBest) -> Iterator[str]:
+    held, chosen = row.configuration, plan.estimate
+    yield (
+        f"{'Its best' if row.meets_constraints else 'Its nearest miss'}: {held.instance_count} x {held.instance_type}, "
+        f"{held.batch_strategy}, {held.max_payload_mb} MB x {held.max_concurrent_transforms}: "
+        f"{show_usd(row.cost_usd.mid)}, {show_seconds(row.finish_s.mid)}, limited by {row.bottleneck}; {row.reason}."
+    )
+    yield (
+        f"One of its instances does {show_rate(row.throughput_records_per_s.mid, 'records')} at "
+        f"${row.usd_per_hour:.4f} per hour; one of the choice does "
+        f"{show_rate(chosen.throughput_records_per_s.mid, 'records')} at ${chosen.price.usd_per_hour:.4f}."
+    )
+    if row.meets_constraints and plan.goal.objective == "cost":
+        yield from _to_win(plan, row)
+
+
+def _to_win(plan: Plan, row: TypeBest) -> Iterator[str]:
+    """The price and the speed at which this configuration would cost what the choice costs."""
+    price = row.usd_per_hour * plan.estimate.cost_usd.mid / row.cost_usd.mid
+    yield f"To win, its price would have to fall below ${price:.4f} per hour ({price / row.usd_per_hour - 1:+.0%})."
+    hourly = row.configuration.instance_count * row.usd_per_hour / 3600
+    makespan_s = plan.estimate.cost_usd.mid / hourly - (row.billed_s - row.makespan_s)
+    rate = row.throughput_records_per_s
+    if makespan_s <= 0:
+        yield "No speed would make it win: its billed start-up alone costs more than the choice."
+        return
+    needed = row.makespan_s / makespan_s
+    inside = needed * rate.mid <= rate.high
+    yield (
+        f"Or an instance would have to do {show_rate(rate.mid * needed, 'records')} ({needed - 1:+.0%}): "
+        f"{'inside' if inside else 'outside'} the interval of its speed (up to {show_rate(rate.high, 'records')})"
+        f"{', so that a short profile on it could change the choice' if inside else ''}."
+    )
