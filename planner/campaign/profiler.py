@@ -79,7 +79,7 @@ def profile(
     if previous is not None and not missing:
         return replace(previous, complete=True)
     progress(Progress(doing="calibrating the load generator"))
-    load_generator = calibrate(sample.bodies(1)[0])
+    load_generator = calibrate(sample.first_body(1))
     try:
         progress(Progress(doing="starting the container"))
         opening = _open(container, sample, host, load_generator)
@@ -129,12 +129,12 @@ def _open(container: Container, sample: Sample, host: Host, load_generator: Load
     wishes = container.execution_parameters()
     warnings = []
     first_s, response = _invoke(container, sample, 1)
-    if not check_response(container, response, records=1, request_bytes=len(sample.bodies(1)[0])):
+    if not check_response(container, response, records=1, request_bytes=len(sample.first_body(1))):
         kind = media_type(response.content_type) or "of no declared type"
         warnings.append(f"answers are {kind}: whether they hold one result per record is not checked")
     if divisible(sample.payload.split_type):
         _, response = _invoke(container, sample, 2)
-        check_response(container, response, records=2, request_bytes=len(sample.bodies(2)[0]))
+        check_response(container, response, records=2, request_bytes=len(sample.first_body(2)))
     usage = container.usage()
     if usage is None:
         warnings.append("CPU seconds and memory of this container cannot be seen: neither limits a plan")
@@ -157,7 +157,7 @@ def _open(container: Container, sample: Sample, host: Host, load_generator: Load
 def _invoke(container: Container, sample: Sample, records: int) -> tuple[float, Response]:
     """Seconds that one request alone took, and the answer."""
     payload = sample.payload
-    body = sample.bodies(records)[0]
+    body = sample.first_body(records)
     begin_s = time.perf_counter()
     response = container.invoke(
         body, content_type=payload.content_type, accept=payload.accept, timeout_s=REQUEST_TIMEOUT_S
@@ -170,7 +170,7 @@ def _probe(container: Container, sample: Sample, records: int) -> float | Refuse
 
     A quick one is sent twice and the better time counts: the first of its size may meet cold caches.
     """
-    size = len(sample.bodies(records)[0])
+    size = len(sample.first_body(records))
     latencies_s: list[float] = []
     while not latencies_s or (len(latencies_s) == 1 and latencies_s[0] < _QUICK_S):
         latency_s, response = _invoke(container, sample, records)

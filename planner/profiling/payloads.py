@@ -46,6 +46,12 @@ class Sample:
             starts = [index * records_per_request % count for index in range(wanted)]
         return tuple(self._body(start, records_per_request) for start in starts)
 
+    def first_body(self, records_per_request: int) -> bytes:
+        """The first of `bodies`, without cutting the others."""
+        if records_per_request == 1:
+            return unwrapped(self.records[0], self.payload.split_type)
+        return self._body(0, records_per_request)
+
     def _body(self, start: int, length: int) -> bytes:
         rounds, end = divmod(start + length, len(self.records))
         if rounds == 0:

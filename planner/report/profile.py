@@ -1,5 +1,6 @@
 """A profile as people read it: what was measured on what, one row per point, what to be wary of."""
 
+import re
 from typing import TYPE_CHECKING
 
 from planner.profiling.profile import Measurement, Profile
@@ -19,14 +20,27 @@ def render(profile: Profile) -> "RenderableType":
     if profile.measurements:
         best = max(profile.measurements, key=lambda row: row.throughput_records_per_s)
         parts += [Text(), Text(f"Fastest: {one_line(best)}")]
-    marked = [(f"row {index}: ", row.warnings) for index, row in enumerate(_sorted(profile), start=1) if row.warnings]
-    warnings = [*(("", (warning,)) for warning in profile.warnings), *marked]
+    warnings = [*profile.warnings, *_row_warnings(profile)]
     if not profile.complete:
-        warnings.insert(0, ("", ("this profile is not complete: go on from it with --resume",)))
+        warnings.insert(0, "this profile is not complete: go on from it with --resume")
     if warnings:
         parts.append(Text())
-    parts += [Text(f"Warning: {mark}{'; '.join(texts)}", style="yellow") for mark, texts in warnings]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings]
     return Group(*parts)
+
+
+def _row_warnings(profile: Profile) -> list[str]:
+    """The warnings of the points, those that differ in their numbers only as one, with the rows they are about."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for index, row in enumerate(_sorted(profile), start=1):
+        for warning in row.warnings:
+            groups.setdefault(re.sub(r"[\d.,]+", "", warning), []).append((index, warning))
+    texts = []
+    for found in groups.values():
+        rows = ", ".join(str(index) for index, _ in found)
+        first = found[0][1]
+        texts.append(f"row {rows}: {first}" if len(found) == 1 else f"rows {rows}: {first} (row {found[0][0]})")
+    return texts
 
 
 def one_line(row: Measurement) -> str:

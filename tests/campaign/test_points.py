@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planner.campaign.points import (
@@ -135,6 +135,7 @@ def test_a_linear_service_time_is_extrapolated_exactly() -> None:
     assert times.expected_s(100) == pytest.approx(11.0)
 
 
+@settings(deadline=None)
 @given(s0=st.floats(1e-4, 2), s1=st.floats(0, 0.01), budget_s=st.floats(1, 120), workers=st.integers(1, 16))
 def test_every_planned_point_is_measured_or_skipped_with_its_reason_and_the_budget_holds(
     s0: float, s1: float, budget_s: float, workers: int
