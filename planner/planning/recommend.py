@@ -82,7 +82,7 @@ def recommend(
         dataset,
         goal,
         model=model or PerformanceModel.fit(profile),
-        speed_of=speed_of or _benchmarked(profile, workload_class),
+        speed_of=speed_of or benchmarked(profile, workload_class),
         times=startup(profile.startup_s, startup_s),
     )
     ranked = best(case.space, case.wish, types=case.allowed, distinct=1 + RUNNERS_UP)
@@ -108,7 +108,9 @@ def workload(profile: Profile, dataset: Dataset, repeat: int = 1) -> Workload:
     )
 
 
-def _benchmarked(profile: Profile, workload_class: WorkloadClass) -> SpeedOf:
+def benchmarked(profile: Profile, workload_class: WorkloadClass) -> SpeedOf:
+    """Speed and capacity of a type beside the profiled host, from public benchmarks of the class."""
+
     def speed_of(kind: InstanceType) -> tuple[Interval, Interval]:
         speed = relative_speed(profile.host, kind, workload_class)
         return speed.latency, speed.capacity_cores
