@@ -266,9 +266,9 @@ def _kept_files(output: Path | None, so_far: Callable[[], Profile]) -> Iterator[
         points = len(so_far().measurements)
         if output is None or not points:
             raise
+        kept = f"The {points} points measured before are" if points > 1 else "The point measured before is"
         raise type(error)(
-            f"{error}\nThe {points} point{'s' if points > 1 else ''} measured before are kept in {output}; "
-            "the same command with --resume goes on from there."
+            f"{error}\n{kept} kept in {output}; the same command with --resume goes on from there."
         ) from error
 
 

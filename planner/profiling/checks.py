@@ -1,5 +1,6 @@
 """Contract checks: what would fail in the job, found here, before the first number is measured."""
 
+import time
 from typing import Final
 
 from planner.container.contract import Container, Response
@@ -11,6 +12,8 @@ from planner.units import show_bytes
 LINE_TYPES: Final = frozenset({"text/csv", "application/jsonlines", "application/x-jsonlines", "application/x-ndjson"})
 """Response types in which one line is one record."""
 _LOG_LINES: Final = 15
+_NEWS_S: Final = 0.5
+"""How long a lost connection waits for the news that the server has ended."""
 
 
 def media_type(content_type: str | None) -> str:
@@ -33,8 +36,8 @@ def with_log(container: Container, message: str) -> str:
 def failed_invocation(
     container: Container, failure: Failure, *, records: int, request_bytes: int, concurrency: int = 1
 ) -> InvocationError:
-    """The error for a request that brought no 2xx answer. ContainerDiedError is raised first if that is why."""
-    container.check_alive()
+    """The error for a request that brought no 2xx answer. ContainerDiedError is raised instead if that is why."""
+    _raise_if_ended(container, patience_s=_NEWS_S if failure.kind in ("reset", "refused") else 0.0)
     sent = f"{records:,} record{'s' if records != 1 else ''} ({show_bytes(request_bytes)})"
     advice = {
         413: "The server limits the body size: lower --records-per-request or raise the server's limit.",
@@ -49,6 +52,15 @@ def failed_invocation(
             f"POST /invocations with {sent}, {concurrency} in flight, failed with {failure}. {advice}",
         )
     )
+
+
+def _raise_if_ended(container: Container, patience_s: float) -> None:
+    """Raise ContainerDiedError if the server has ended, or does so shortly: its connections go before it does."""
+    deadline_s = time.monotonic() + patience_s
+    container.check_alive()
+    while time.monotonic() < deadline_s:
+        time.sleep(0.02)
+        container.check_alive()
 
 
 def check_response(container: Container, response: Response, *, records: int, request_bytes: int) -> bool:

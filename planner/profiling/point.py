@@ -27,6 +27,8 @@ DRIFT_WARNING: Final = 0.05
 OTHERS_WARNING: Final = 0.15
 """Share of the machine that other programs may use before the point is called disturbed."""
 _CHECKPOINTS: Final = 16
+_DELAYED_ACK_S: Final = (0.0395, 0.0455)
+"""Linux acknowledges a lone segment after 40 ms (TCP_DELACK_MIN); a server held up by that shows it, plus a little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ def _raise_if_unusable(
     container.check_alive()
     if trace.failures:
         telling = next((f for _, f in trace.failures if not _is_overload(f)), trace.failures[0][1])
-        if not _is_overload(telling) or len(trace.failures) > len(trace.end_s):
+        if trace.broken_off or not _is_overload(telling) or len(trace.failures) > len(trace.end_s):
             raise failed_invocation(
                 container, telling, records=records, request_bytes=request_bytes, concurrency=concurrency
             )
@@ -197,16 +199,22 @@ def _measurement(
 def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
     """What the completions themselves say against trusting the point."""
     trace, latencies_s = window.trace, window.latencies_s
+    median_s = median(latencies_s)
     if trace.failures:
         kinds = sorted({str(failure) for _, failure in trace.failures})
         total = len(trace.failures) + len(trace.end_s)
         yield f"{len(trace.failures)} of {total} requests failed: {'; '.join(kinds[:3])}"
     if len(latencies_s) < FEWEST_COMPLETIONS:
         yield f"only {len(latencies_s)} requests completed; a larger --time-budget would narrow the interval"
+    if _DELAYED_ACK_S[0] <= median_s <= _DELAYED_ACK_S[1] and min(latencies_s) > 0.9 * median_s:
+        yield (
+            f"nearly every request took {show_seconds(median_s)}, which is the kernel's delayed acknowledgement: the "
+            "server writes its answer in two pieces without TCP_NODELAY and waits in between, as it would in the job"
+        )
     change = statistics.drift(window.ends_s, window.concurrency)
     if change is not None and abs(change) > DRIFT_WARNING:
         yield f"throughput changed by {change:+.0%} within the window: not a steady state"
-    floor, median_s = conditions.load_generator, median(latencies_s)
+    floor = conditions.load_generator
     if floor is not None and floor.latency_s > CLIENT_LATENCY_WARNING * median_s:
         yield (
             f"the load generator's own {show_seconds(floor.latency_s)} is {floor.latency_s / median_s:.0%} of the "

@@ -1,3 +1,4 @@
+import threading
 from itertools import count
 from pathlib import Path
 
@@ -86,6 +87,26 @@ def test_a_dead_server_is_named_as_such(sample: Sample) -> None:
     container.server.answer = dying
     with pytest.raises(ContainerDiedError, match="status 137"):
         measure(container, sample)
+
+
+def test_a_server_that_dies_late_is_noticed_even_when_the_news_comes_late(sample: Sample) -> None:
+    turns = count()
+    container = ServedHere(one_line_each)
+
+    def dying(body: bytes) -> Reply:
+        if next(turns) < 60:
+            return one_line_each(body)
+        threading.Timer(0.1, setattr, (container, "dead", True)).start()
+        return Reply(reset=True)
+
+    container.server.answer = dying
+    with pytest.raises(ContainerDiedError, match="status 137"):
+        measure(container, sample, time_s=2)
+
+
+def test_a_server_held_up_by_delayed_acknowledgements_is_told(sample: Sample) -> None:
+    point = measure(ServedHere(lambda _: Reply(delay_s=0.041)), sample, time_s=0.5)
+    assert any("delayed acknowledgement" in warning for warning in point.warnings)
 
 
 @pytest.mark.parametrize("status", [400, 500])
