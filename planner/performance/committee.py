@@ -32,7 +32,7 @@ class Committee:
     residuals: Floats
     """(n,): ln X measured - averaged."""
     folds: NDArray[np.bool_]
-    """(folds, n): which points each fold leaves out."""
+    """(folds, n): which points each fold leaves out; the first n leave out one point each, in order."""
     left_out_residuals: Floats
     """(folds, n): ln X measured - averaged at every point, by laws that never saw the fold's points."""
     log_errors: Floats
@@ -45,7 +45,7 @@ def folds_of(points: Points) -> NDArray[np.bool_]:
     A point alone has neighbours at its own records per request, which flatters: the planner asks for numbers
     of records that were never measured.
     """
-    rows = [row for row in np.eye(len(points), dtype=np.bool_)]
+    rows = list(np.eye(len(points), dtype=np.bool_))
     for values in (points.records_per_request, points.concurrency):
         inner = np.unique(values)[1:-1]
         rows += [values == value for value in inner if np.sum(values != value) >= FEWEST_POINTS]
@@ -134,7 +134,7 @@ def fit_law(form: Form, points: Points, *, start: Floats | None = None) -> Law:
     def slopes(vector: Floats) -> Floats:
         """Forward differences, all parameters in one call."""
         moved = residuals(np.concatenate([vector[None, :], vector + _STEP * np.eye(len(vector))]))
-        return (moved[1:] - moved[0]) / _STEP
+        return np.asarray((moved[1:] - moved[0]) / _STEP, dtype=np.float64)
 
     best, least = centre, np.inf
     for candidate in [start] if start is not None else _starts(form, centre, points):

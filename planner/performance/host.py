@@ -14,7 +14,15 @@ from typing import Final
 import numpy as np
 
 from planner.performance.committee import Committee, fit_committee
-from planner.performance.intervals import Hull, half_width, inflation
+from planner.performance.intervals import (
+    GROWTH_CONCURRENCY,
+    GROWTH_RECORDS,
+    Axis,
+    Hull,
+    gap_error,
+    half_width,
+    inflation,
+)
 from planner.performance.limits import split
 from planner.performance.points import Points
 from planner.performance.prediction import Floats
@@ -66,7 +74,10 @@ class HostModel:
     table: Floats
     """(rows, 6): the logarithm-free columns of Curves on an even grid of ln b."""
     correction: Surface
-    width: Surface
+    slower: Surface
+    """h downwards: beyond the measured concurrency it reaches down to no growth at all."""
+    faster: Surface
+    """h upwards."""
 
     def curves(self, records_per_request: Floats) -> Curves:
         """The curves at b, interpolated on the table."""
@@ -89,18 +100,20 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     """The server's model on its own host, from its measured points."""
     committee = fit_committee(points)
     residual = fit_residual(points, committee.residuals)
-    errors, claimed = _left_out(committee, residual)
-    factor = inflation(errors, claimed)
+    left_out = _left_out(committee, residual)
+    alone = left_out[: len(points)]
+    factor = inflation(*(np.concatenate(column) for column in zip(*alone, strict=True)))
+    hull = _hull(points, committee, left_out)
     cpu_lines = _cpu_lines(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
     sharpness = float(committee.weights @ [float(law.sharpness[0]) for law in committee.laws])
-    correction, width = _surfaces(committee, residual, points, factor, sharpness)
+    correction, slower, faster = _surfaces(committee, residual, hull, factor, sharpness)
     cpus = float(points.cpus.max())
     return HostModel(
         points=points,
         committee=committee,
         residual=residual,
-        hull=Hull.of(points),
+        hull=hull,
         cpus=cpus,
         capacity_cores=_capacity_cores(points, committee, cpu_lines, cpus),
         workers=workers,
@@ -109,21 +122,36 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
         cpu_alone=cpu_lines[0],
         cpu_loaded=cpu_lines[1],
         factor=factor,
-        left_out_errors=errors,
+        left_out_errors=np.concatenate([errors for errors, _ in left_out]),
         table=_table(committee, cpu_lines, cpus, workers),
         correction=correction,
-        width=width,
+        slower=slower,
+        faster=faster,
     )
 
 
-def _left_out(committee: Committee, residual: Residual) -> tuple[Floats, Floats]:
-    """Error of the whole model at the points of each fold, and the standard deviation it claimed there."""
-    errors, claimed = [], []
+def _left_out(committee: Committee, residual: Residual) -> list[tuple[Floats, Floats]]:
+    """For each fold, errors of the whole model at its points and the standard deviations it claimed there."""
+    found = []
     for fold, row in zip(committee.folds, committee.left_out_residuals, strict=True):
         mean, sd = residual.without(row, fold)
-        errors.append(row[fold] - mean)
-        claimed.append(sd)
-    return np.concatenate(errors), np.concatenate(claimed)
+        found.append((row[fold] - mean, sd))
+    return found
+
+
+def _hull(points: Points, committee: Committee, left_out: list[tuple[Floats, Floats]]) -> Hull:
+    """The measured ranges, with the errors between their values from the folds that leave one out whole."""
+    axes = []
+    for column, growth in ((points.records_per_request, GROWTH_RECORDS), (points.concurrency, GROWTH_CONCURRENCY)):
+        values = np.log(column)
+        whole = [
+            (float(values[fold][0]), errors)
+            for fold, (errors, _) in list(zip(committee.folds, left_out, strict=True))[len(points) :]
+            if np.array_equal(fold, values == values[fold][0])
+        ]
+        distinct = np.unique(values)
+        axes.append(Axis(values=distinct, gap=gap_error(distinct, whole), growth=growth))
+    return Hull(records=axes[0], concurrency=axes[1])
 
 
 def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:
@@ -185,18 +213,17 @@ def _table(
 
 
 def _surfaces(
-    committee: Committee, residual: Residual, points: Points, factor: float, sharpness: float
-) -> tuple[Surface, Surface]:
-    """E and h on an even grid of (ln b, ln c) that reaches well past the hull."""
-    hull = Hull.of(points)
-    ln_b = np.linspace(0.0, max(hull.records[1] + 4.0, np.log(1e6)), _TABLE[0])
-    ln_c = np.linspace(0.0, max(hull.concurrency[1] + 2.5, np.log(200.0)), _TABLE[1])
+    committee: Committee, residual: Residual, hull: Hull, factor: float, sharpness: float
+) -> tuple[Surface, Surface, Surface]:
+    """E and h, downwards and upwards, on an even grid of (ln b, ln c) that reaches well past the hull."""
+    ln_b = np.linspace(0.0, max(hull.records.values[-1] + 4.0, np.log(1e6)), _TABLE[0])
+    ln_c = np.linspace(0.0, max(hull.concurrency.values[-1] + 2.5, np.log(200.0)), _TABLE[1])
     grid_b, grid_c = (axis.ravel() for axis in np.meshgrid(ln_b, ln_c, indexing="ij"))
     blank = np.full_like(grid_b, np.nan)
     where = Points(
         records_per_request=np.exp(grid_b),
         concurrency=np.exp(grid_c),
-        cpus=np.full_like(grid_b, points.cpus.max()),
+        cpus=np.full_like(grid_b, committee.laws[0].reference_cpus),
         workers=blank,
         log_requests_per_s=blank,
         noise=blank,
@@ -209,10 +236,14 @@ def _surfaces(
     shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
     service, spacing = mean_times(committee, where.records_per_request)
     core = -np.log(seconds_per_request(service / where.concurrency, spacing, sharpness))
-    claimed = np.hypot(sd, np.median(points.noise))
-    width = half_width(factor=factor, claimed=claimed, spread=spread, outside=hull.outside(grid_b, grid_c))
+    claimed = np.hypot(sd, np.median(residual.noise))
+    width = half_width(factor=factor, claimed=claimed, spread=spread, hull=hull, ln_b=grid_b, ln_c=grid_c)
     shape = (len(ln_b), len(ln_c))
+    total = (mean + shift).reshape(shape)
+    last = np.array([np.interp(hull.concurrency.values[-1], ln_c, row) for row in total])
+    unseen = np.where(ln_c > hull.concurrency.values[-1], np.maximum(total - last[:, None], 0.0), 0.0)
     return (
-        Surface(ln_b, ln_c, (mean + shift - core).reshape(shape)),
+        Surface(ln_b, ln_c, total - core.reshape(shape)),
+        Surface(ln_b, ln_c, np.hypot(width.reshape(shape), unseen)),
         Surface(ln_b, ln_c, width.reshape(shape)),
     )

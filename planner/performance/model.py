@@ -160,17 +160,17 @@ class PerformanceModel:
         like_b, like_c = np.log(b), like_concurrency(curves, middle)
         rate = np.exp(self.host.correction.at(like_b, like_c)) / mid
         more_cpus = GROWTH_CPUS * Z90 * np.sqrt(np.maximum(np.log2(v / self.host.cpus), 0.0))
-        width = np.hypot(self.host.width.at(like_b, like_c), more_cpus)
-        if _exact(latency_speed) and _exact(capacity_cores):
-            slower, faster = width, width
-        else:
+        slower = np.hypot(self.host.slower.at(like_b, like_c), more_cpus)
+        faster = np.hypot(self.host.faster.at(like_b, like_c), more_cpus)
+        if not (_exact(latency_speed) and _exact(capacity_cores)):
             slowest = times(latency_speed.low, capacity_cores.low).seconds_per_request(self.host.sharpness)
             fastest = times(latency_speed.high, capacity_cores.high).seconds_per_request(self.host.sharpness)
-            slower = np.hypot(width, np.log(slowest / mid))
-            faster = np.hypot(width, np.log(mid / fastest))
+            slower = np.hypot(slower, np.log(slowest / mid))
+            faster = np.hypot(faster, np.log(mid / fastest))
         requests = Bounds(low=rate * np.exp(-slower), mid=rate, high=rate * np.exp(faster))
         latency = Bounds(low=c / requests.high, mid=c / rate, high=c / requests.low)
-        outside = self.host.hull.outside(like_b, like_c)
+        hull = self.host.hull
+        extrapolated = (hull.records.outside(like_b) > _EDGE) | (hull.concurrency.outside(like_c) > _EDGE)
         return Columns(
             throughput_records_per_s=Bounds(low=b * requests.low, mid=b * rate, high=b * requests.high),
             latency_s=latency,
@@ -178,7 +178,7 @@ class PerformanceModel:
             cpu_s_per_record=self._cpu(b, like_c, latency_speed, capacity_cores.mid / (rate * b)),
             memory_bytes=self._memory(b, c, k, rate.shape),
             bottleneck=bottleneck(curves, c, middle, rate.shape),
-            extrapolated=np.broadcast_to((outside[0] > _EDGE) | (outside[1] > _EDGE), rate.shape),
+            extrapolated=np.broadcast_to(extrapolated, rate.shape),
         )
 
     def _cpu(self, b: Floats, like_c: Floats, speed: Bounds, most: Floats) -> Bounds:
@@ -187,7 +187,7 @@ class PerformanceModel:
         if alone is None or loaded is None:
             unseen = np.broadcast_to(np.float64(np.nan), most.shape)
             return Bounds(low=unseen, mid=unseen, high=unseen)
-        part = np.minimum(like_c / max(self.host.hull.concurrency[1], 1e-9), 1.0)
+        part = np.minimum(like_c / max(float(self.host.hull.concurrency.values[-1]), 1e-9), 1.0)
         here = (alone.at(b) * (1 - part) + loaded.at(b) * part) / b
         spread = float(np.exp(Z90 * max(alone.log_sd, loaded.log_sd, 0.03)))
         mid = np.minimum(here, most) / speed.mid

@@ -51,7 +51,7 @@ def test_an_instance_type_is_predicted_by_its_speed_and_says_so(path: Path) -> N
 
 def test_a_point_far_outside_is_called_extrapolation_without_a_promise(path: Path) -> None:
     shown = CliRunner().invoke(command, [str(path), "--records-per-request", "9000", "--concurrency", "4"])
-    assert "no 90 % is promised" in shown.stdout.replace("\n", " ")
+    assert "no 90 % is promised" in " ".join(shown.stdout.split())
 
 
 def test_two_machines_at_once_are_refused(path: Path) -> None:

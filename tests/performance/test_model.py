@@ -279,3 +279,11 @@ def test_one_mad_measurement_does_not_carry_the_others_away() -> None:
     )
     truth = np.array([[prefork().requests_per_s(b, c, 2.0) * b for c in LADDER] for b in RECORDS])
     assert np.median(np.abs(columns.throughput_records_per_s.mid / truth - 1)) < 0.05
+
+
+def test_a_server_that_still_grew_at_the_last_rung_may_stop_growing_beyond_it() -> None:
+    server = waiting(slots=4)
+    unsaturated = [(b, c) for b in (1, 16, 256) for c in (1, 2, 4)]
+    model = PerformanceModel.fit(synthetic_profile(server, points=unsaturated))
+    predicted = on_host(model, np.array(16.0), np.array(16.0)).throughput_records_per_s
+    assert predicted.low <= server.requests_per_s(16, 16, 2.0) * 16 <= predicted.high
