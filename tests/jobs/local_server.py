@@ -38,6 +38,7 @@ def answer_to(body: bytes) -> bytes:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: else the second waits for the acknowledgement of the first
 
     def log_message(self, *_: object) -> None:
         pass
