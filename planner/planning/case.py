@@ -1,24 +1,25 @@
 """Everything that one recommendation is computed from: what may be bought, at which speed, for which input."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
-from planner.catalogue import InstanceType, instance_type, matching, price
-from planner.errors import InfeasibleError, InputMissingError, RecordTooLargeError
-from planner.interval import Interval
+from planner.catalogue import instance_type
+from planner.errors import InputMissingError, RecordTooLargeError
 from planner.planning.evaluate import Problem
-from planner.planning.makespan import layout
+from planner.planning.makespan import Layout, layout
+from planner.planning.offers import SpeedOf, offer_of, priced_offers, with_fewer_workers
 from planner.planning.plan import Goal, Rejection
 from planner.planning.rates import LIMITS, LONGEST_INVOCATION_S, Caps, Limit, Model, Offer, column, rates
 from planner.planning.search import Bounded, Wish, bounded
 from planner.planning.space import (
     MAX_PAYLOAD_MB,
     Packing,
+    Settings,
     every_packing,
     settings,
     smallest_payload_mb,
@@ -28,9 +29,6 @@ from planner.planning.startup import Startup, on_types
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
 from planner.units import MIB, show_bytes, show_seconds
-
-SpeedOf: TypeAlias = Callable[[InstanceType], tuple[Interval, Interval]]
-"""Instance type -> speed of one busy thread, and capacity in host cores, both against the profiled host."""
 
 DEFAULT_TYPE: Final = "ml.m5.xlarge"
 """What most examples of Batch Transform start with: always evaluated, whether or not it may be chosen."""
@@ -54,7 +52,8 @@ class Case:
     times: Startup
     offers: tuple[Offer, ...]
     allowed: frozenset[int]
-    """Indices of offers that may be chosen; the others are there to be compared with."""
+    """Indices of offers that may be chosen; the others are there to be compared with. A type that memory limits stands
+    there once more for each smaller number of workers."""
     packings: tuple[Packing, ...]
     """Every packing that the API accepts for this input, dominated ones included."""
     caps: Caps
@@ -79,25 +78,21 @@ def pose(profile: Profile, dataset: Dataset, goal: Goal, *, model: Model, speed_
     region, glob without a type) and InfeasibleError (every matching type is refused).
     """
     packings = _packings(dataset)
-    columns = settings(undominated(packings))
     points = _settings_of(packings) * goal.max_instance_count
-    offers, refused = _offers(goal, points, model, speed_of)
-    allowed = frozenset(range(len(offers)))
-    if not any(offer.kind.name == DEFAULT_TYPE for offer in offers):
-        guess = _offer(instance_type(DEFAULT_TYPE), goal.region, model, speed_of)
-        offers = offers if guess is None else (*offers, guess)
     caps = _caps(profile, dataset)
-    speeds = column([offer.latency_speed for offer in offers])
-    before, billed = on_types(times, speeds)
-    problem = Problem(
-        names=tuple(offer.kind.name for offer in offers),
-        usd_per_hour=np.array([offer.price.usd_per_hour for offer in offers]),
-        startup=before,
-        billed_startup=billed,
-        settings=columns,
-        rates=rates(model, offers, columns, caps),
-        layout=layout(dataset.objects, goal.max_instance_count),
-    )
+    offers, refused = priced_offers(goal, points, model, speed_of)
+    asked = {offer.kind.name for offer in offers}
+    if DEFAULT_TYPE not in asked:
+        guess = offer_of(instance_type(DEFAULT_TYPE), goal.region, model, speed_of)
+        offers = offers if guess is None else (*offers, guess)
+    columns, objects = settings(undominated(packings)), layout(dataset.objects, goal.max_instance_count)
+    problem = _problem(model, offers, caps, columns=columns, objects=objects, times=times)
+    if profile.container.worker_variable is not None:
+        fewer = with_fewer_workers(offers, problem.rates)
+        if fewer:
+            offers = (*offers, *fewer)
+            problem = _problem(model, offers, caps, columns=columns, objects=objects, times=times)
+    allowed = frozenset(t for t, name in enumerate(problem.names) if name in asked)
     return Case(
         profile=profile,
         dataset=dataset,
@@ -117,6 +112,22 @@ def pose(profile: Profile, dataset: Dataset, goal: Goal, *, model: Model, speed_
         rejections=(*refused, *_broken_limits(problem, allowed, offers, caps), *_small_payloads(dataset, goal)),
         points_per_type=points,
         candidates=points * (len(allowed) + len(refused)),
+    )
+
+
+def _problem(
+    model: Model, offers: tuple[Offer, ...], caps: Caps, *, columns: Settings, objects: Layout, times: Startup
+) -> Problem:
+    before, billed = on_types(times, column([offer.latency_speed for offer in offers]))
+    return Problem(
+        names=tuple(offer.kind.name for offer in offers),
+        workers=np.array([offer.workers for offer in offers]),
+        usd_per_hour=np.array([offer.price.usd_per_hour for offer in offers]),
+        startup=before,
+        billed_startup=billed,
+        settings=columns,
+        rates=rates(model, offers, columns, caps),
+        layout=objects,
     )
 
 
@@ -142,42 +153,6 @@ def _packings(dataset: Dataset) -> tuple[Packing, ...]:
             f"exceed {MAX_PAYLOAD_MB} MB (2**20 bytes each) with 1 % to spare. Split it, or set another --split-type."
         )
     return packings
-
-
-def _offer(kind: InstanceType, region: str, model: Model, speed_of: SpeedOf) -> Offer | None:
-    known = price(kind.name, region)
-    if known is None:
-        return None
-    speed, cores = speed_of(kind)
-    return Offer(
-        kind=kind, price=known, latency_speed=speed, capacity_cores=cores, workers=model.workers_on(kind.vcpus)
-    )
-
-
-def _offers(
-    goal: Goal, points: int, model: Model, speed_of: SpeedOf
-) -> tuple[tuple[Offer, ...], tuple[Rejection, ...]]:
-    """The types that can be planned, and why each other matching type cannot."""
-    offers, refused = [], []
-    for kind in matching(goal.instance_types):
-        if kind.accelerator is not None:
-            accelerator = f"{kind.accelerator.count} x {kind.accelerator.name}"
-            reason = f"has {accelerator}, and the profile holds no measurement on such a device"
-            refused.append(Rejection(subject=kind.name, limit="accelerator", reason=reason, candidates=points))
-            continue
-        offer = _offer(kind, goal.region, model, speed_of)
-        if offer is None:
-            reason = f"no price is known in {goal.region}, which mostly means that it is not offered there"
-            refused.append(Rejection(subject=kind.name, limit="price", reason=reason, candidates=points))
-        else:
-            offers.append(offer)
-    if not offers:
-        reasons = "; ".join(f"{r.subject} {r.reason}" for r in refused[:3])
-        raise InfeasibleError(
-            f"none of the {len(refused)} matching instance types can be planned: {reasons}. "
-            "Widen --instance-type, or change --region."
-        )
-    return tuple(offers), tuple(refused)
 
 
 def _caps(profile: Profile, dataset: Dataset) -> Caps:
@@ -213,9 +188,9 @@ def _response_bytes_per_record(profile: Profile) -> float:
 
 
 def _broken_limits(problem: Problem, allowed: frozenset[int], offers: tuple[Offer, ...], caps: Caps) -> list[Rejection]:
-    """One rejection per type and limit that settings of it break, whatever the count."""
+    """One rejection per type and limit that settings of it break, whatever the count, with its usual workers."""
     found = []
-    for t in sorted(allowed):
+    for t in (problem.names.index(name) for name in dict.fromkeys(problem.names[t] for t in sorted(allowed))):
         for code, settings_refused in Counter(problem.rates.limit[t].tolist()).items():
             if code:
                 limit = LIMITS[code]

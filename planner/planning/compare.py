@@ -20,7 +20,7 @@ SD_SAME_TYPE: Final = 0.02
 
 def noise(case: Case, a: int, b: int) -> float:
     """Log half-width, at 90 %, of the error between types a and b that they do not share."""
-    if a == b:
+    if case.problem.names[a] == case.problem.names[b]:
         return Z90 * SD_SAME_TYPE
     ratio = throughput_ratio(case.offers[a].kind, case.offers[b].kind)
     return math.log(ratio.high / ratio.mid)

@@ -38,7 +38,9 @@ class Problem:
     """Everything that decides what a candidate would do, as arrays; T types, N counts, K settings."""
 
     names: tuple[str, ...]
-    """(T,) instance types."""
+    """(T,) instance types; one stands there again for each other number of workers."""
+    workers: Ints
+    """(T,) worker processes of one instance."""
     usd_per_hour: Floats
     """(T,)"""
     startup: Bounds

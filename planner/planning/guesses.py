@@ -85,7 +85,7 @@ def _likely(case: Case, choice: Candidate) -> Iterator[Guess]:
                     max_payload_mb=payload,
                     concurrency=1,
                 )
-    biggest = max(case.allowed, key=lambda i: (case.offers[i].kind.vcpus, -case.problem.usd_per_hour[i], names[i]))
+    biggest = max(case.allowed, key=lambda i: (case.offers[i].kind.vcpus, -case.problem.usd_per_hour[i], names[i], -i))
     yield Guess(
         title="biggest CPU type",
         t=biggest,

@@ -13,11 +13,12 @@ from planner.errors import InfeasibleError
 from planner.interval import Interval
 from planner.performance.hardware import WorkloadClass, relative_speed
 from planner.performance.model import PerformanceModel
-from planner.planning.case import Case, SpeedOf, pose
+from planner.planning.case import Case, pose
 from planner.planning.compare import why_not
 from planner.planning.evaluate import outcome
 from planner.planning.figures import configuration, estimate
 from planner.planning.guesses import broken, guesses
+from planner.planning.offers import SpeedOf
 from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, TypeBest, Workload
 from planner.planning.rates import Model
 from planner.planning.search import Candidate, Objective, best, pareto
@@ -188,13 +189,14 @@ def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBe
     """The best of every type, and a rejection for each that meets neither deadline nor budget in any way."""
     wish = case.wish
     met = best(case.space, wish, types=case.allowed, distinct=len(case.allowed))
-    missed = sorted(case.allowed - {candidate.t for candidate in met})
+    names = case.problem.names
+    missed = {names[t] for t in case.allowed} - {names[candidate.t] for candidate in met}
     nearest = replace(wish, deadline_s=None, budget_usd=None, cautious=True)
     if wish.deadline_s is not None:
         nearest = replace(nearest, objective="time")
     found, refused = list(met), []
-    for t in missed:
-        near = best(case.space, nearest, types=(t,))
+    for name in sorted(missed):
+        near = best(case.space, nearest, types=[t for t in case.allowed if names[t] == name])
         found += near
         if near and (wish.deadline_s is not None or wish.budget_usd is not None):
             refused.append(_missed(case, near[0]))
@@ -203,7 +205,7 @@ def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBe
 
 def _type_best(case: Case, choice: Candidate, chosen: Estimate, best_of_type: Candidate) -> TypeBest:
     here = _alternative(case, "", choice, chosen, best_of_type)
-    value, is_choice = here.estimate, best_of_type.t == choice.t
+    value, is_choice = here.estimate, best_of_type == choice
     return TypeBest(
         configuration=here.configuration,
         cost_usd=value.cost_usd,

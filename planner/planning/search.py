@@ -19,7 +19,7 @@ Why it is exact:
    candidate is below the next row's B, no later row can hold a better one.
 
 Ties: cost, finish time (the other way round when time is the objective), fewer instances, less concurrency, name,
-smaller payload, MultiRecord. So the answer depends neither on the order of the input nor on the hardware.
+smaller payload, MultiRecord, more workers. So the answer depends neither on the order of the input nor on the hardware.
 """
 
 from collections.abc import Collection
@@ -108,14 +108,14 @@ def best(space: Bounded, wish: Wish, *, types: Collection[int] | None = None, di
     bound[:, problem.layout.objects :] = np.inf
     order = np.argsort(bound, axis=None, kind="stable")
     order = order[np.isfinite(bound.ravel()[order])]
-    found: dict[int, Candidate] = {}
+    found: dict[str, Candidate] = {}
     start, size = 0, 4
     while start < len(order):
         chunk = order[start : start + size]
         for candidate in _row_optima(problem, chunk // problem.max_count, chunk % problem.max_count + 1, wish):
-            held = found.get(candidate.t)
+            held = found.get(problem.names[candidate.t])
             if held is None or candidate.key < held.key:
-                found[candidate.t] = candidate
+                found[problem.names[candidate.t]] = candidate
         start, size = start + size, min(2 * size, 64)
         ranked = sorted(found.values(), key=lambda candidate: candidate.key)[:distinct]
         if len(ranked) == distinct and start < len(order):
@@ -178,7 +178,7 @@ def _candidate(
     packing = problem.settings.packings[int(problem.settings.packing[k])]
     by = (float(cost), float(finish)) if objective == "cost" else (float(finish), float(cost))
     concurrency = int(problem.settings.concurrency[k])
-    key = (*by, n, concurrency, problem.names[t], packing.max_payload_mb, packing.strategy)
+    key = (*by, n, concurrency, problem.names[t], packing.max_payload_mb, packing.strategy, -int(problem.workers[t]))
     return Candidate(t=t, n=n, k=k, cost_usd=float(cost), finish_s=float(finish), key=key)
 
 
@@ -198,12 +198,14 @@ def pareto(space: Bounded, types: Collection[int] | None = None) -> list[Candida
     order = np.lexsort((n, mid.finish_s, mid.cost_usd))
     cost, finish = mid.cost_usd[order], mid.finish_s[order]
     before = np.concatenate(([np.inf], np.minimum.accumulate(finish)[:-1]))
-    front: dict[tuple[float, float], Candidate] = {}
-    # Where cost and time tie with the point before, the tie is broken as everywhere.
-    tied = np.concatenate(([False], (cost[1:] == cost[:-1]) & (finish[1:] == finish[:-1])))
-    for i in order[(finish < before) | (tied & (finish == before))]:
-        point = _candidate(problem, "cost", (int(t[i]), int(n[i]), int(k[i])), (mid.cost_usd[i], mid.finish_s[i]))
-        held = front.get((point.cost_usd, point.finish_s))
-        if held is None or point.key < held.key:
-            front[point.cost_usd, point.finish_s] = point
-    return list(front.values())
+    front = []
+    for place in np.flatnonzero(finish < before):
+        # Points that tie in both lie next to each other; the tie is broken as everywhere.
+        tied = order[place : np.searchsorted(cost, cost[place], side="right")]
+        tied = tied[mid.finish_s[tied] == finish[place]]
+        points = [
+            _candidate(problem, "cost", (int(t[i]), int(n[i]), int(k[i])), (mid.cost_usd[i], mid.finish_s[i]))
+            for i in tied
+        ]
+        front.append(min(points, key=lambda point: point.key))
+    return front

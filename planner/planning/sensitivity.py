@@ -45,7 +45,7 @@ def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
         assumption=variant.assumption,
         change=variant.change,
         configuration=None if new is None else configuration(case, new.t, new.n, new.k),
-        same_choice=new is not None and (new.t, new.n) == (choice.t, choice.n),
+        same_choice=new is not None and (case.problem.names[new.t], new.n) == (case.problem.names[choice.t], choice.n),
         regret=None if new is None else own / (new.finish_s if by_time else new.cost_usd) - 1,
         choice_holds=bool(
             (variant.wish.deadline_s is None or asked.finish_s[0] <= variant.wish.deadline_s)
@@ -58,6 +58,7 @@ def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
 def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
     problem, wish, t = case.problem, case.wish, choice.t
     name = problem.names[t]
+    same_type = [i for i, other in enumerate(problem.names) if other == name]
     for words, pick in (("its lower bound", "low"), ("its upper bound", "high")):
         before, billed = getattr(problem.startup, pick), getattr(problem.billed_startup, pick)
         changed = replace(problem, startup=_exactly(before), billed_startup=_exactly(billed))
@@ -70,7 +71,7 @@ def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
     rates = problem.rates
     for words, factor in (("lower", np.exp(-rates.slower[t])), ("upper", np.exp(rates.faster[t]))):
         scale = np.ones_like(rates.throughput.mid)
-        scale[t] = factor
+        scale[same_type] = factor
         throughput = Bounds(
             low=rates.throughput.low * scale, mid=rates.throughput.mid * scale, high=rates.throughput.high * scale
         )
@@ -90,7 +91,7 @@ def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
             wish=wish,
         )
     prices = problem.usd_per_hour.copy()
-    prices[t] *= PRICE_RISE
+    prices[same_type] *= PRICE_RISE
     yield _Variant(
         assumption="price",
         change=f"{name} 10 % dearer: ${prices[t]:.4f} per hour",

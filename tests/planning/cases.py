@@ -142,6 +142,7 @@ def problem(
     before, billed = on_types(times or startup(20.0), speed)
     return Problem(
         names=tuple(o.kind.name for o in offers),
+        workers=np.array([o.workers for o in offers]),
         usd_per_hour=np.array([o.price.usd_per_hour for o in offers]),
         startup=before,
         billed_startup=billed,

@@ -115,6 +115,19 @@ def test_a_container_that_fits_no_memory_names_the_limit() -> None:
         plan_for(heavy, instance_types=("ml.m5.large", "ml.m5.xlarge"))
 
 
+def test_a_type_without_memory_for_its_usual_workers_is_planned_with_fewer() -> None:
+    hungry = synthetic_profile(idle_memory_bytes=8 * 2**30)
+    refused = plan_for(hungry, instance_types=("ml.m5.2xlarge",))
+    assert any(r.subject == "ml.m5.2xlarge" and r.limit == "memory" for r in refused.rejections)
+    workers = int(refused.configuration.environment["SAGEMAKER_MODEL_SERVER_WORKERS"])
+    assert 1 <= workers < 8
+    assert refused.estimate.memory_bytes is not None
+    assert refused.estimate.memory_bytes.high <= 0.9 * 32 * 2**30 - 2**30
+    unknown = replace(hungry, container=replace(hungry.container, worker_variable=None))
+    with pytest.raises(InfeasibleError):
+        plan_for(unknown, instance_types=("ml.m5.2xlarge",))
+
+
 def test_an_impossible_deadline_names_the_nearest_miss_and_what_to_relax() -> None:
     with pytest.raises(InfeasibleError) as caught:
         plan_for(deadline_s=300.0, max_instance_count=10)

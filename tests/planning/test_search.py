@@ -80,7 +80,7 @@ def brute_force(case: Problem, wish: Wish) -> list[tuple[Any, ...]]:
                 packing = case.settings.packings[int(case.settings.packing[k])]
                 by = (cost, finish) if wish.objective == "cost" else (finish, cost)
                 concurrency = int(case.settings.concurrency[k])
-                found.append((*by, n, concurrency, name, packing.max_payload_mb, packing.strategy))
+                found.append((*by, n, concurrency, name, packing.max_payload_mb, packing.strategy, -case.workers[t]))
     return sorted(found)
 
 
@@ -219,6 +219,14 @@ def test_the_pareto_front_is_complete_and_mutually_non_dominated(data: Dataset, 
     assert times == sorted(set(times), reverse=True)
     for row in brute_force(case, Wish()):
         assert any(c <= row[0] * (1 + 1e-12) and f <= row[1] * (1 + 1e-12) for c, f in zip(costs, times, strict=True))
+
+
+def test_equals_that_are_dominated_together_stay_off_the_front() -> None:
+    # One record each in two objects: of the smaller, dearer type one and two instances take equally long.
+    data = dataset([run(1, 2000, copies=2)])
+    market = [offer("ml.f0.xlarge", 1.0), offer("ml.f1.xlarge", 1.0, vcpus=2), offer("ml.f2.xlarge", 1.0, vcpus=2)]
+    front = pareto(bounded(problem(data, market, max_count=4)))
+    assert len({point.finish_s for point in front}) == len(front)
 
 
 def test_equal_candidates_are_told_apart_by_the_stated_rules() -> None:
