@@ -1,0 +1,230 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from planner.documents import replace
+from planner.errors import OutputError
+from planner.jobs.local.journal import OutputFolder
+from tests.jobs.local_jobs import (
+    LINES,
+    asked,
+    command_of,
+    outputs,
+    plain_output,
+    plain_payloads,
+    run_here,
+    unfinished,
+    write_lines,
+)
+
+OBJECTS = 12
+MAIN = "import planner.cli as cli; cli._COMMANDS = (*cli._COMMANDS, 'run'); cli.main()"
+"""The command line with all its exit codes, whether or not `run` has found its place in it yet."""
+FILE_LIMIT = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000)); "
+"""A disk that is full after 3 MB: writing further fails as ENOSPC does."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(OBJECTS):
+        write_lines(tmp_path / "in" / f"part-{number:02d}", 1500, seed=number)
+    return tmp_path
+
+
+def _arguments(folder: Path, *more: str) -> list[str]:
+    fixed = ["--command", command_of(folder / "log"), "--input", str(folder / "in"), "--output", str(folder / "out")]
+    settings = ["--max-payload-mb", "1", "--max-concurrent-transforms", "2", "--content-type", "application/jsonlines"]
+    return ["run", *fixed, *settings, "--batch-strategy", "MultiRecord", *more]
+
+
+def _run(folder: Path, *more: str, before: str = "") -> subprocess.Popen[str]:
+    program = [sys.executable, "-c", before + MAIN, *_arguments(folder, *more)]
+    return subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own that has finished some objects and is in the middle of others."""
+    process = _run(folder, "--env", "DELAY_MS=150")
+    try:
+        deadline = time.monotonic() + 60
+        while len(list((folder / "out").glob("*.out"))) < 3:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _expected(folder: Path) -> dict[str, bytes]:
+    return {path.name: plain_output(path.read_bytes()) for path in (folder / "in").iterdir()}
+
+
+def _servers(folder: Path) -> list[int]:
+    return [pid for pid in {row["server"] for row in asked(folder)} if psutil.pid_exists(pid)]
+
+
+def _wait_for_servers_to_end(folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while _servers(folder):
+        assert time.monotonic() < deadline, "a server outlived the runner"
+        time.sleep(0.05)
+
+
+def _assert_every_output_is_whole(folder: Path) -> set[str]:
+    found, expected = outputs(folder), _expected(folder)
+    assert found.items() <= expected.items()
+    return set(found)
+
+
+def test_a_runner_killed_with_sigkill_leaves_only_whole_outputs_and_resume_does_the_rest(
+    folder: Path, started: subprocess.Popen[str]
+) -> None:
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    _wait_for_servers_to_end(folder)
+    finished = _assert_every_output_is_whole(folder)
+    assert 3 <= len(finished) < OBJECTS
+    stamps = {path.name: path.stat().st_mtime_ns for path in (folder / "out").glob("*.out")}
+    journalled = {line.split('"key":"')[1].split('"')[0] for line in _journal(folder).read_text().splitlines()}
+    (folder / "log").unlink()
+    again = _run(folder, "--resume", "--env", "DELAY_MS=150")
+    _, errors = again.communicate(timeout=90)
+    assert again.returncode == 0, errors
+    assert outputs(folder) == _expected(folder)
+    assert not unfinished(folder)
+    redone = {row["first"].split(":")[0] for row in asked(folder)}
+    assert redone == {path.name for path in (folder / "in").iterdir()} - journalled
+    left = sum(len(plain_payloads((folder / "in" / key).read_bytes(), 2**20)) for key in redone)
+    assert len(asked(folder)) == left
+    assert all((folder / "out" / f"{key}.out").stat().st_mtime_ns == stamps[f"{key}.out"] for key in journalled)
+
+
+def test_ctrl_c_ends_with_130_stops_the_servers_and_keeps_finished_objects(
+    folder: Path, started: subprocess.Popen[str]
+) -> None:
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=30)
+    assert started.returncode == 130, errors
+    assert not _servers(folder)
+    assert len(_assert_every_output_is_whole(folder)) >= 3
+    assert not unfinished(folder)
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(folder: Path) -> None:
+    write_lines(folder / "in" / "part-05", 5000, seed=5)
+    process = _run(folder, before=FILE_LIMIT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == OutputError.exit_code, errors
+    assert "part-05.out: cannot be written" in errors
+    finished = _assert_every_output_is_whole(folder)
+    assert "part-00" in finished
+    assert "part-05" not in finished
+    assert not unfinished(folder)
+
+
+def _journal(folder: Path) -> Path:
+    return folder / "out" / ".planner-run" / "journal.jsonl"
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    """A finished run of three small objects, whose log is empty again."""
+    for number in range(3):
+        write_lines(tmp_path / "in" / f"part-{number}", 5, seed=number)
+    run_here(tmp_path, LINES)
+    (tmp_path / "log").unlink()
+    return tmp_path
+
+
+def _redone(folder: Path) -> set[str]:
+    return {row["first"].split(":")[0] for row in asked(folder)}
+
+
+def test_resuming_a_finished_run_sends_nothing_and_still_says_what_the_job_made(done: Path) -> None:
+    run = run_here(done, LINES, resume=True)
+    assert not asked(done)
+    assert [row.state for row in run.objects] == ["kept"] * 3
+    assert (run.state, run.requests, run.records, run.requests_sent) == ("Completed", 3, 15, 0)
+    assert run.output_bytes == sum(len(content) for content in outputs(done).values())
+
+
+def test_without_resume_everything_is_done_again(done: Path) -> None:
+    run_here(done, LINES)
+    assert len(_redone(done)) == 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(LINES, max_payload_mb=2),
+        replace(LINES, assemble_with="None"),
+        replace(LINES, environment={"MODEL": "another"}),
+    ],
+    ids=["payload", "assembly", "environment"],
+)
+def test_outputs_of_other_settings_are_never_kept(done: Path, settings: object) -> None:
+    assert isinstance(settings, type(LINES))
+    run_here(done, settings, resume=True)
+    assert len(_redone(done)) == 3
+
+
+def test_outputs_are_kept_when_only_the_pace_changes(done: Path) -> None:
+    faster = replace(LINES, max_concurrent_transforms=4, instance_count=2, invocations_max_retries=0)
+    run_here(done, faster, resume=True)
+    assert not asked(done)
+
+
+def test_an_object_whose_input_or_output_changed_is_done_again(done: Path) -> None:
+    write_lines(done / "in" / "part-0", 6, seed=7)
+    (done / "out" / "part-1.out").write_text("tampered with")
+    run_here(done, LINES, resume=True)
+    assert _redone(done) == {"part-0", "part-1"}
+    assert outputs(done) == _expected(done)
+
+
+def test_a_journal_line_that_was_cut_short_is_no_line(done: Path) -> None:
+    lines = _journal(done).read_bytes().splitlines(keepends=True)
+    _journal(done).write_bytes(b"".join(lines[:2]) + lines[2][:40])
+    run_here(done, LINES, resume=True)
+    assert len(_redone(done)) == 1
+    assert outputs(done) == _expected(done)
+
+
+def test_an_output_without_a_journal_line_is_not_trusted(done: Path) -> None:
+    _journal(done).write_bytes(b"")
+    run_here(done, LINES, resume=True)
+    assert len(_redone(done)) == 3
+
+
+def test_what_a_killed_run_was_writing_is_removed_at_the_next_start(done: Path) -> None:
+    left = done / "out" / ".planner-run" / "parts" / "7.part"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text("half of an output")
+    run_here(done, LINES, resume=True)
+    assert not unfinished(done)
+
+
+def test_a_failed_object_of_a_rerun_leaves_no_output_of_the_run_before(done: Path) -> None:
+    write_lines(done / "in" / "part-1", 3, seed=1, extra={1: "POISON"})
+    run_here(done, replace(LINES, invocations_max_retries=0), resume=True)
+    assert set(outputs(done)) == {"part-0", "part-2"}
+
+
+def test_two_runs_do_not_write_to_one_folder(done: Path) -> None:
+    with OutputFolder(done / "out", digest="x"), pytest.raises(OutputError, match="another planner run"):
+        run_here(done, LINES)
+
+
+@pytest.mark.parametrize("key", ["../outside", "a/../../outside", "/etc/outside"])
+def test_keys_that_lead_out_of_the_output_folder_are_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(OutputError, match="leads out of the output folder"):
+        OutputFolder(tmp_path, digest="x").output_of(key)
