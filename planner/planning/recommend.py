@@ -19,13 +19,14 @@ from planner.planning.evaluate import outcome
 from planner.planning.figures import configuration, estimate
 from planner.planning.guesses import broken, guesses
 from planner.planning.offers import SpeedOf
-from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, TypeBest, Workload
+from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, Reshard, TypeBest, Workload
 from planner.planning.rates import Model
+from planner.planning.reshard import advice, in_words
 from planner.planning.search import Candidate, Objective, best, pareto
 from planner.planning.sensitivity import sensitivities
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
 from planner.planning.startup import startup
-from planner.planning.words import assumptions, infeasible, warnings
+from planner.planning.words import assumptions, infeasible, nearly_as_fast, warnings
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
 from planner.units import show_seconds, show_usd
@@ -78,18 +79,20 @@ def recommend(
         instance_types=tuple(instance_types),
         max_instance_count=min(max_instance_count, MAX_INSTANCE_COUNT),
     )
+    fitted = model or PerformanceModel.fit(profile)
     case = pose(
         profile,
         dataset,
         goal,
-        model=model or PerformanceModel.fit(profile),
+        model=fitted,
         speed_of=speed_of or benchmarked(profile, workload_class),
         times=startup(profile.startup_s, startup_s),
     )
     ranked = best(case.space, case.wish, types=case.allowed, distinct=1 + RUNNERS_UP)
     if not ranked:
         raise InfeasibleError(infeasible(case))
-    return _plan(case, ranked, workload(profile, dataset, repeat), emit)
+    better = advice(case, fitted, ranked[0])
+    return _plan(case, ranked, better, work=workload(profile, dataset, repeat), emit=emit)
 
 
 def workload(profile: Profile, dataset: Dataset, repeat: int = 1) -> Workload:
@@ -119,11 +122,15 @@ def benchmarked(profile: Profile, workload_class: WorkloadClass) -> SpeedOf:
     return speed_of
 
 
-def _plan(case: Case, ranked: Sequence[Candidate], work: Workload, emit: Emit | None) -> Plan:
+def _plan(
+    case: Case, ranked: Sequence[Candidate], better: Reshard | None, *, work: Workload, emit: Emit | None
+) -> Plan:
     choice = ranked[0]
     settings = configuration(case, choice.t, choice.n, choice.k)
     value, _ = estimate(case, choice.t, choice.n, choice.k)
     types, missed = _types(case, choice, value)
+    front = pareto(case.space, types=case.allowed)
+    advised = [*([in_words(case, better)] if better else []), *nearly_as_fast(case, front, choice)]
     return Plan(
         goal=case.goal,
         workload=work,
@@ -137,10 +144,11 @@ def _plan(case: Case, ranked: Sequence[Candidate], work: Workload, emit: Emit | 
         rejections=(*case.rejections, *missed),
         types=tuple(types),
         sensitivity=sensitivities(case, choice),
-        pareto=_front(case, choice, value),
+        pareto=_front(case, front, choice, value),
         candidates=case.candidates,
         assumptions=tuple(assumptions(case, settings, value)),
-        warnings=warnings(case, settings, value),
+        reshard=better,
+        warnings=(*warnings(case, settings, value), *advised),
         profile_digest=hashlib.sha256(to_json(case.profile).encode()).hexdigest(),
         transform_job=emit(case.goal, work, settings, value) if emit is not None else {},
     )
@@ -178,9 +186,8 @@ def _neighbours(case: Case, choice: Candidate, chosen: Estimate) -> list[Alterna
     return found
 
 
-def _front(case: Case, choice: Candidate, chosen: Estimate) -> tuple[Alternative, ...]:
-    """The Pareto front of the types that may be chosen, thinned to PARETO_POINTS, its ends kept."""
-    front = pareto(case.space, types=case.allowed)
+def _front(case: Case, front: Sequence[Candidate], choice: Candidate, chosen: Estimate) -> tuple[Alternative, ...]:
+    """The Pareto front thinned to PARETO_POINTS, its ends kept."""
     places = sorted({round(i) for i in np.linspace(0, len(front) - 1, min(len(front), PARETO_POINTS))})
     return tuple(_alternative(case, f"front {p + 1} of {len(front)}", choice, chosen, front[p]) for p in places)
 

@@ -1,13 +1,13 @@
 """What a plan rests on and what may be wrong with it, in sentences with numbers; and why there is no plan at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from planner.interval import Interval
 from planner.planning.case import Case
 from planner.planning.figures import estimate
 from planner.planning.plan import Estimate
-from planner.planning.search import best
+from planner.planning.search import Candidate, best
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
 from planner.units import show_bytes, show_seconds, show_usd
 
@@ -83,21 +83,29 @@ def _of_layout(case: Case, settings: Configuration, value: Estimate) -> Iterator
         work_usd = value.cost_usd.mid * value.makespan_s.mid / value.billed_s.mid * (1 - 1 / uneven)
         yield (
             f"Uneven: the busiest of {n} instances has {value.busiest_instance_share:.1%} of the records instead of "
-            f"{1 / n:.1%}; about {show_usd(work_usd)} pays for instances that wait for it. {_reshard(case, n)}"
+            f"{1 / n:.1%}; about {show_usd(work_usd)} pays for instances that wait for it."
         )
     elif n > 1 and layout.objects < 8 * n:
         yield (
             f"Only {layout.objects / n:.3g} objects per instance: if the service does not deal them evenly, some "
-            f"instances wait (the upper bounds count with it). {_reshard(case, n)}"
+            "instances wait (the upper bounds count with it)."
         )
     if layout.objects == 1 and case.goal.max_instance_count > 1:
-        yield f"One object cannot use more than one instance. {_reshard(case, 10)}"
+        yield "One object cannot use more than one instance."
 
 
-def _reshard(case: Case, n: int) -> str:
-    objects = min(10 * n, case.problem.layout.records)
-    size = max(1, round(case.problem.layout.payload_bytes / objects))
-    return f"Objects of about {show_bytes(size)} ({objects:,} of them) would level it."
+def nearly_as_fast(case: Case, front: Sequence[Candidate], choice: Candidate) -> Iterator[str]:
+    """When time is the objective: the cheapest that ends within 1 % of the choice's time, if it saves a tenth."""
+    if case.wish.objective != "time":
+        return
+    close = [point for point in front if point.finish_s <= 1.01 * choice.finish_s]
+    if close and close[0].cost_usd < 0.9 * choice.cost_usd:
+        near, later_s = close[0], max(0.0, close[0].finish_s - choice.finish_s)
+        yield (
+            f"The last seconds are dear: {near.n} x {case.problem.names[near.t]} ends "
+            f"{show_seconds(later_s)} later and costs {show_usd(near.cost_usd)} instead "
+            f"of {show_usd(choice.cost_usd)}. Give --deadline to get the cheapest that is fast enough."
+        )
 
 
 def infeasible(case: Case) -> str:

@@ -193,6 +193,28 @@ def test_skewed_objects_cost_idle_money_that_is_named() -> None:
     assert "$" in warned[0]
 
 
+def test_cutting_up_one_object_is_advised_with_a_saving_that_comes_true() -> None:
+    goal: dict[str, Any] = {"instance_types": ("ml.m5.*", "ml.c7i.*"), "deadline_s": 1500.0}
+    plan = plan_for(data=dataset([run(50_000_000, 100)]), **goal)
+    assert plan.reshard is not None
+    assert any(w.startswith(f"Cut into {plan.reshard.objects:,} objects") for w in plan.warnings)
+    cut = plan_for(data=describe(50_000_000, 100, plan.reshard.objects), **goal)
+    assert cut.estimate.cost_usd.mid == pytest.approx(plan.reshard.cost_usd, rel=0.01)
+    assert plan.estimate.cost_usd.mid - cut.estimate.cost_usd.mid == pytest.approx(plan.reshard.saving_usd, rel=0.1)
+    assert cut.reshard is None
+
+
+def test_the_fastest_is_told_what_its_last_seconds_cost() -> None:
+    plan = plan_for(objective="time")
+    told = [w for w in plan.warnings if w.startswith("The last seconds are dear")]
+    assert len(told) == 1
+    assert not any(w.startswith("The last seconds") for w in plan_for().warnings)
+
+
+def test_a_good_layout_is_left_alone() -> None:
+    assert plan_for(deadline_s=1500.0).reshard is None
+
+
 def test_a_small_job_is_told_that_start_up_dominates() -> None:
     plan = plan_for(data=describe(1000, 100, 1))
     assert plan.estimate.bottleneck == "start-up"
