@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, TypeAlias, TypeVar
+from typing import IO, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,6 +21,10 @@ from planner.errors import DocumentError, InputMissingError, OutputError
 
 Json: TypeAlias = Any
 """A JSON value whose shape another party owns (an AWS request); everything of ours has a class."""
+
+
+FORMAT: Final = 1
+"""The one format of every kind so far. A later one is told apart before its fields are read."""
 
 
 def _now() -> str:
@@ -39,14 +43,21 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Document(Value, frozen=True, kw_only=True, tag_field="kind"):
     """What stands at the top of every file: kind (the class's tag), format, when and by which version."""
 
-    format: int = 1
+    format: int = FORMAT
     created_at: str = msgspec.field(default_factory=_now)
     """UTC, ISO 8601."""
     planner_version: str = msgspec.field(default_factory=planner_version)
 
     def __post_init__(self) -> None:
-        if self.format != 1:
-            raise ValueError(f"format {self.format} is not one this version reads (1); upgrade the planner")
+        if self.format != FORMAT:
+            raise ValueError(f"format {self.format} is not the one that is written ({FORMAT})")
+
+
+class _Heading(msgspec.Struct):
+    """What is read of a document before anything else of it is believed."""
+
+    kind: str | None = None
+    format: int | None = None
 
 
 D = TypeVar("D", bound=Document)
@@ -80,10 +91,19 @@ def read_document(path: Path, kind: type[D]) -> D:
 
 def parse_document(content: bytes, kind: type[D], source: str) -> D:
     """The document in content; source is what errors call it. Raises DocumentError."""
+    expected = kind.__struct_config__.tag
     try:
+        heading = msgspec.json.decode(content, type=_Heading)
+        if heading.kind != expected:
+            named = "names no kind" if heading.kind is None else f"is a {heading.kind} document"
+            raise DocumentError(f"{source}: {named}; expected a {expected} document")
+        if heading.format != FORMAT:
+            raise DocumentError(
+                f"{source}: {expected} of format {heading.format}; this version reads {FORMAT}: upgrade the planner"
+            )
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise DocumentError(f"{source}: {error}; expected a {kind.__struct_config__.tag} document") from error
+        raise DocumentError(f"{source}: {error}, where a {expected} document was expected") from error
     except msgspec.DecodeError as error:
         raise DocumentError(f"{source}: not JSON: {error}") from error
 

@@ -26,7 +26,9 @@ def test_a_document_names_its_kind_format_time_and_version() -> None:
     [
         ('"smallest": 0', '"smalest": 0', r"unknown field `smalest` - at `\$.record_sizes`"),
         ('"smallest": 0', '"smallest": "few"', r"\$.record_sizes.smallest"),
-        ('"kind": "dataset"', '"kind": "plan"', "Invalid value 'plan'"),
+        ('"kind": "dataset"', '"kind": "plan"', "is a plan document; expected a dataset document"),
+        ('"kind": "dataset",', "", "names no kind"),
+        ('"format": 1,', "", "format None"),
         ('"format": 1', '"format": 2', "upgrade the planner"),
         ('"split_type": "Line"', '"split_type": "Lines"', r"\$.split_type"),
         ("]", "", "not JSON"),
