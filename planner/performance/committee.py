@@ -97,7 +97,7 @@ def _prior(form: Form, points: Points) -> tuple[Floats, Floats]:
     centres = {
         "s0": (np.log(small * 0.5), 2.0),
         "s1": (np.log(large / top * 0.7), 1.5),
-        "sharpness": (np.log(1.5), 1.0),
+        "sharpness": (np.log(1.5), 2.0),
         "slots": (np.log(max(saturated, 1.0)), 1.0),
         "share0": (-np.log(max(saturated, 1.0)) / 2 - 0.2, 1.0),
         "share1": (-np.log(max(saturated, 1.0)) / 2 - 0.2, 1.0),
@@ -106,7 +106,7 @@ def _prior(form: Form, points: Points) -> tuple[Floats, Floats]:
         "gamma": (0.0, 0.15),
         "s3": (np.log(large / top**2 * 0.1), 2.0),
         "knee_c": (np.mean(np.log(c)), 0.7),
-        "slope_c": (np.log(0.1), 1.5),
+        "slope_c": (np.log(0.03), 1.5),
         "sigma": (-1.5, 1.5),
     }
     chosen = np.array([centres[name] for name in form.names])

@@ -106,7 +106,7 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     hull = _hull(points, committee, left_out)
     cpu_lines = _cpu_lines(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
-    sharpness = float(committee.weights @ [float(law.sharpness[0]) for law in committee.laws])
+    sharpness = float(np.exp(committee.weights @ [np.log(float(law.sharpness[0])) for law in committee.laws]))
     correction, slower, faster = _surfaces(committee, residual, hull, factor, sharpness)
     cpus = float(points.cpus.max())
     return HostModel(
@@ -235,7 +235,7 @@ def _surfaces(
     spread = np.sqrt(committee.weights @ (predicted - mean) ** 2)
     shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
     service, spacing = mean_times(committee, where.records_per_request)
-    core = -np.log(seconds_per_request(service / where.concurrency, spacing, sharpness))
+    core = -np.log(seconds_per_request(service / where.concurrency, spacing, where.concurrency, sharpness))
     claimed = np.hypot(sd, np.median(residual.noise))
     width = half_width(factor=factor, claimed=claimed, spread=spread, hull=hull, ln_b=grid_b, ln_c=grid_c)
     shape = (len(ln_b), len(ln_c))

@@ -3,7 +3,7 @@
 On a target with vCPUs v, workers K', speed s of one busy thread and capacity C (both against the profiled host)
 each time of the profiled server moves by its cause (planner.performance.limits), and
 
-    1/X = n-norm(S'(b)/c, Q'(b)) · exp(-E(b, c'))      latency = c/X (Little's law)
+    1/X = law(S'(b)/c, Q'(b), c') · exp(-E(b, c'))      latency = c/X (Little's law)
 
 where c' = c · (S/Q) / (S'/Q') is the concurrency that loads the profiled host as c loads the target: what was
 learnt at "one request per worker" is used at one request per worker. `extrapolated` is said of b and c' against
@@ -155,18 +155,20 @@ class PerformanceModel:
             target = Target(vcpus=v, workers=k, latency_speed=speed, capacity_cores=capacity)
             return times_on(self.host, curves, c, target)
 
+        def seconds(speed: Floats, capacity: Floats) -> Floats:
+            moved = times(speed, capacity)
+            return moved.seconds_per_request(like_concurrency(curves, moved), self.host.sharpness)
+
         middle = times(latency_speed.mid, capacity_cores.mid)
-        mid = middle.seconds_per_request(self.host.sharpness)
         like_b, like_c = np.log(b), like_concurrency(curves, middle)
+        mid = middle.seconds_per_request(like_c, self.host.sharpness)
         rate = np.exp(self.host.correction.at(like_b, like_c)) / mid
         more_cpus = GROWTH_CPUS * Z90 * np.sqrt(np.maximum(np.log2(v / self.host.cpus), 0.0))
         slower = np.hypot(self.host.slower.at(like_b, like_c), more_cpus)
         faster = np.hypot(self.host.faster.at(like_b, like_c), more_cpus)
         if not (_exact(latency_speed) and _exact(capacity_cores)):
-            slowest = times(latency_speed.low, capacity_cores.low).seconds_per_request(self.host.sharpness)
-            fastest = times(latency_speed.high, capacity_cores.high).seconds_per_request(self.host.sharpness)
-            slower = np.hypot(slower, np.log(slowest / mid))
-            faster = np.hypot(faster, np.log(mid / fastest))
+            slower = np.hypot(slower, np.log(seconds(latency_speed.low, capacity_cores.low) / mid))
+            faster = np.hypot(faster, np.log(mid / seconds(latency_speed.high, capacity_cores.high)))
         requests = Bounds(low=rate * np.exp(-slower), mid=rate, high=rate * np.exp(faster))
         latency = Bounds(low=c / requests.high, mid=c / rate, high=c / requests.low)
         hull = self.host.hull

@@ -6,14 +6,15 @@ A server answers requests of b records from c clients that never think. Two time
     S(b)     service time: one request, alone                                         s
     Q(b)     spacing: time between completions when saturated; 1/Q bounds the rate    s
     n        sharpness >= 1: 1 is one exponential queue, large is a clock-work
-    X(b, c)  completions: 1/X = (((S/c)^n + Q^n)^(1/n)) · d(c)                        1/s
-    d(c)     degradation: 1 up to a knee, then growing linearly with c
+    X(b, c)  completions: 1/X = ((S/c)^n + Q^n · (1 - c^-n))^(1/n)                    1/s
+    d(c)     degradation, a factor of Q: 1 up to a knee, then growing linearly with c
     σ        share of the spacing that more CPUs do not shorten
 
-X never exceeds the asymptotic bounds c/S and 1/Q of operational analysis (Denning and Buzen, "The
-Operational Analysis of Queueing Network Models", 1978); with n = 1 and a small fixed part it is the throughput
-of a server that merges waiting requests. `forms` lists which parts a candidate has; each is fitted in log space
-with weak priors, so that few points still give one answer, and judged by leaving points out.
+At c = 1 it is S, for many requests in flight Q; with Q <= S it never exceeds the asymptotic bounds c/S and 1/Q of
+operational analysis (Denning and Buzen, "The Operational Analysis of Queueing Network Models", 1978), and n = 1 is the
+balanced job bound S/c + Q·(c - 1)/c (Zahorjan et al., 1982), which also describes a server that merges waiting
+requests. `forms` lists which parts a candidate has; each is fitted in log space with weak priors, so that few
+points still give one answer, and judged by leaving points out.
 """
 
 from dataclasses import dataclass
@@ -122,15 +123,17 @@ class Law:
         spacing = self.spacing_s(b)
         if self.form.scaled:
             spacing = spacing * (self.serial_share + (1 - self.serial_share) * self.reference_cpus / points.cpus)
-        seconds = seconds_per_request(self.service_time_s(b) / c, spacing, self.sharpness)
-        return -np.log(seconds * self.slowdown(c))
+        return -np.log(seconds_per_request(self.service_time_s(b) / c, spacing * self.slowdown(c), c, self.sharpness))
 
 
-def seconds_per_request(unsaturated_s: Floats, spacing_s: Floats, sharpness: float | Floats) -> Floats:
-    """1/X from S/c and Q: their n-norm, never below either."""
+def seconds_per_request(
+    unsaturated_s: Floats, spacing_s: Floats, concurrency: Floats, sharpness: float | Floats
+) -> Floats:
+    """1/X from S/c, Q and c: never below either, and S itself at c = 1 (Q where Q is larger)."""
     larger = np.maximum(unsaturated_s, spacing_s)
-    ratio = np.minimum(unsaturated_s, spacing_s) / larger
-    return np.asarray(larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness), dtype=np.float64)
+    queueing = (spacing_s / larger) ** sharpness * (1.0 - concurrency**-sharpness)
+    seconds = larger * ((unsaturated_s / larger) ** sharpness + queueing) ** (1.0 / sharpness)
+    return np.asarray(np.maximum(seconds, larger), dtype=np.float64)
 
 
 def forms(points: Points) -> tuple[Form, ...]:

@@ -17,6 +17,8 @@ from planner.performance.scaling import seconds_per_request
 
 _TIE: Final = 0.9
 """CPUs this near to binding are called the limit."""
+_SERIAL_PLACES: Final = 1.7
+"""S/Q below this: hardly more than one request makes progress at once, as with a lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,9 @@ class Times:
         """Q': the largest part."""
         return np.maximum(np.maximum(self.cpu_s, self.slots_s), self.serial_s)
 
-    def seconds_per_request(self, sharpness: float) -> Floats:
-        """1/X before the correction."""
-        return seconds_per_request(self.unsaturated_s, self.spacing_s, sharpness)
+    def seconds_per_request(self, ln_like: Floats, sharpness: float) -> Floats:
+        """1/X before the correction, with ln c': with more places than the host, queueing begins at more in flight."""
+        return seconds_per_request(self.unsaturated_s, self.spacing_s, np.exp(ln_like), sharpness)
 
 
 def times_on(host: HostModel, curves: Curves, concurrency: Floats, target: Target) -> Times:
@@ -78,11 +80,13 @@ def like_concurrency(curves: Curves, times: Times) -> Floats:
 def bottleneck(curves: Curves, concurrency: Floats, times: Times, shape: tuple[int, ...]) -> NDArray[np.int8]:
     """Index into BOTTLENECKS of what binds: the larger of S'/c and the three parts of Q'.
 
-    Where full workers and full CPUs come to the same it is the CPUs: more workers would not help. A shared limit
-    of a server that is mostly off the CPU is "waiting", of one that is on it a serial section.
+    Where full workers and full CPUs come to the same it is the CPUs: more workers would not help. A limit shared by
+    all workers is "waiting" where several requests are in it at once, mostly off the CPU, else a serial section.
     """
     spacing = times.spacing_s
-    shared = np.where(curves.on_cpu_share < 0.5, BOTTLENECKS.index("waiting"), BOTTLENECKS.index("serial section"))
+    places = curves.service_s / np.maximum(curves.serial_limit_s, 1e-300)
+    waits = (places > _SERIAL_PLACES) & (curves.on_cpu_share < 0.5)
+    shared = np.where(waits, BOTTLENECKS.index("waiting"), BOTTLENECKS.index("serial section"))
     saturated = np.where(
         times.cpu_s >= _TIE * spacing,
         BOTTLENECKS.index("cpu"),

@@ -62,7 +62,7 @@ def test_intervals_hold_new_measurements_of_every_kind_of_server(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("prefork", "cpu"), ("locked", "waiting"), ("kernel", "cpu"), ("waiting", "workers")]
+    ("name", "expected"), [("prefork", "cpu"), ("locked", "serial section"), ("kernel", "cpu"), ("waiting", "workers")]
 )
 def test_the_bottleneck_under_load_is_the_one_the_server_has(
     models: dict[str, PerformanceModel], name: str, expected: str

@@ -42,7 +42,7 @@ def points(b: Floats, c: Floats, rate: Floats) -> Points:
 def test_throughput_never_exceeds_the_asymptotic_bounds(
     service: float, spacing: float, ladder: int, sharpness: float
 ) -> None:
-    seconds = seconds_per_request(np.array(service / ladder), np.array(spacing), sharpness)
+    seconds = seconds_per_request(np.array(service / ladder), np.array(spacing), np.array(float(ladder)), sharpness)
     assert seconds >= service / ladder * (1 - 1e-12)
     assert seconds >= spacing * (1 - 1e-12)
     assert seconds <= (service / ladder + spacing) * (1 + 1e-12)
@@ -53,7 +53,7 @@ def test_more_requests_in_flight_never_lower_the_throughput_of_a_server_that_doe
     service: float, spacing: float, sharpness: float
 ) -> None:
     ladder = np.arange(1.0, 101.0)
-    rate = 1 / seconds_per_request(service / ladder, np.full_like(ladder, spacing), sharpness)
+    rate = 1 / seconds_per_request(service / ladder, np.full_like(ladder, spacing), ladder, sharpness)
     assert np.all(np.diff(rate) >= -1e-9 * rate[:-1])
 
 
