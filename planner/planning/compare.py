@@ -5,9 +5,11 @@ is how differently their processors like this workload, which is the spread of t
 (`performance.hardware`): narrow inside a processor generation, wide across.
 """
 
+import functools
 import math
 from typing import Final
 
+from planner.catalogue import InstanceType
 from planner.interval import Z90
 from planner.performance.hardware import throughput_ratio
 from planner.planning.case import Case
@@ -22,7 +24,12 @@ def noise(case: Case, a: int, b: int) -> float:
     """Log half-width, at 90 %, of the error between types a and b that they do not share."""
     if case.problem.names[a] == case.problem.names[b]:
         return Z90 * SD_SAME_TYPE
-    ratio = throughput_ratio(case.offers[a].kind, case.offers[b].kind)
+    return _apart(case.offers[a].kind, case.offers[b].kind)
+
+
+@functools.cache
+def _apart(a: InstanceType, b: InstanceType) -> float:
+    ratio = throughput_ratio(a, b)
     return math.log(ratio.high / ratio.mid)
 
 

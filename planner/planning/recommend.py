@@ -22,7 +22,7 @@ from planner.planning.offers import SpeedOf
 from planner.planning.plan import Alternative, Estimate, Goal, Plan, Rejection, Reshard, TypeBest, Workload
 from planner.planning.rates import Model
 from planner.planning.reshard import advice, in_words
-from planner.planning.search import Candidate, Objective, best, pareto
+from planner.planning.search import Candidate, Objective, best, best_of_each, pareto
 from planner.planning.sensitivity import sensitivities
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
 from planner.planning.startup import startup
@@ -195,18 +195,17 @@ def _front(case: Case, front: Sequence[Candidate], choice: Candidate, chosen: Es
 def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBest], list[Rejection]]:
     """The best of every type, and a rejection for each that meets neither deadline nor budget in any way."""
     wish = case.wish
-    met = best(case.space, wish, types=case.allowed, distinct=len(case.allowed))
+    met = best_of_each(case.space, wish, case.allowed)
     names = case.problem.names
     missed = {names[t] for t in case.allowed} - {names[candidate.t] for candidate in met}
     nearest = replace(wish, deadline_s=None, budget_usd=None, cautious=True)
     if wish.deadline_s is not None:
         nearest = replace(nearest, objective="time")
     found, refused = list(met), []
-    for name in sorted(missed):
-        near = best(case.space, nearest, types=[t for t in case.allowed if names[t] == name])
-        found += near
-        if near and (wish.deadline_s is not None or wish.budget_usd is not None):
-            refused.append(_missed(case, near[0]))
+    for near in best_of_each(case.space, nearest, [t for t in case.allowed if names[t] in missed]):
+        found.append(near)
+        if wish.deadline_s is not None or wish.budget_usd is not None:
+            refused.append(_missed(case, near))
     return [_type_best(case, choice, chosen, candidate) for candidate in found], refused
 
 

@@ -27,7 +27,7 @@ WORTH_SAYING: Final = 0.03
 
 def advice(case: Case, model: Model, choice: Candidate) -> Reshard | None:
     """The best layout of equal objects, where it beats the choice by 3 % or more of the objective; else None."""
-    if case.dataset.split_type == "None":
+    if case.dataset.split_type == "None" or not _may_gain(case, choice):
         return None
     found = list(_choices(case, model))
     if not found:
@@ -51,6 +51,16 @@ def advice(case: Case, model: Model, choice: Candidate) -> Reshard | None:
         saving_usd=choice.cost_usd - near.cost_usd,
         saving_s=choice.finish_s - near.finish_s,
     )
+
+
+def _may_gain(case: Case, choice: Candidate) -> bool:
+    """Whether objects stand in the way: fewer than instances may be had, unevenly shared, or requests mostly empty."""
+    objects, n = case.problem.layout, choice.n
+    pressed = case.wish.deadline_s is not None or case.wish.objective == "time"
+    packing = case.problem.settings.packings[int(case.problem.settings.packing[choice.k])]
+    empty = packing.records_per_request < 0.8 * packing.max_payload_mb * MIB / max(1.0, case.dataset.record_sizes.mean)
+    uneven = float(objects.share.high[n - 1]) * n > 1.1
+    return (pressed and objects.objects < case.problem.max_count) or uneven or (empty and objects.objects > COUNTS[-1])
 
 
 def in_words(case: Case, better: Reshard) -> str:

@@ -56,31 +56,9 @@ def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
 
 
 def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
-    problem, wish, t = case.problem, case.wish, choice.t
-    name = problem.names[t]
-    same_type = [i for i, other in enumerate(problem.names) if other == name]
-    for words, pick in (("its lower bound", "low"), ("its upper bound", "high")):
-        before, billed = getattr(problem.startup, pick), getattr(problem.billed_startup, pick)
-        changed = replace(problem, startup=_exactly(before), billed_startup=_exactly(billed))
-        yield _Variant(
-            assumption="start-up",
-            change=f"{words}: {show_seconds(before[t])}, of which {show_seconds(billed[t])} billed",
-            problem=changed,
-            wish=wish,
-        )
-    rates = problem.rates
-    for words, factor in (("lower", np.exp(-rates.slower[t])), ("upper", np.exp(rates.faster[t]))):
-        scale = np.ones_like(rates.throughput.mid)
-        scale[same_type] = factor
-        throughput = Bounds(
-            low=rates.throughput.low * scale, mid=rates.throughput.mid * scale, high=rates.throughput.high * scale
-        )
-        yield _Variant(
-            assumption="speed",
-            change=f"{name} at the {words} bound of its speed: x {factor[choice.k]:.2f}",
-            problem=replace(problem, rates=replace(rates, throughput=throughput)),
-            wish=wish,
-        )
+    yield from _other_startups(case, choice)
+    yield from _other_speeds(case, choice)
+    problem, wish = case.problem, case.wish
     share = problem.layout.share
     if choice.n > 1:
         random = Bounds(low=share.low, mid=share.high, high=share.high)
@@ -91,10 +69,10 @@ def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
             wish=wish,
         )
     prices = problem.usd_per_hour.copy()
-    prices[same_type] *= PRICE_RISE
+    prices[_same_type(problem, choice)] *= PRICE_RISE
     yield _Variant(
         assumption="price",
-        change=f"{name} 10 % dearer: ${prices[t]:.4f} per hour",
+        change=f"{problem.names[choice.t]} 10 % dearer: ${prices[choice.t]:.4f} per hour",
         problem=replace(problem, usd_per_hour=prices),
         wish=wish,
     )
@@ -106,6 +84,40 @@ def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
             problem=problem,
             wish=replace(wish, deadline_s=later),
         )
+
+
+def _other_startups(case: Case, choice: Candidate) -> Iterator[_Variant]:
+    for words, pick in (("its lower bound", "low"), ("its upper bound", "high")):
+        before = getattr(case.problem.startup, pick)
+        billed = getattr(case.problem.billed_startup, pick)
+        yield _Variant(
+            assumption="start-up",
+            change=f"{words}: {show_seconds(before[choice.t])}, of which {show_seconds(billed[choice.t])} billed",
+            problem=replace(case.problem, startup=_exactly(before), billed_startup=_exactly(billed)),
+            wish=case.wish,
+        )
+
+
+def _other_speeds(case: Case, choice: Candidate) -> Iterator[_Variant]:
+    """The chosen type as fast as one bound of the choice's own throughput says, at every setting alike."""
+    rates = case.problem.rates
+    slower, faster = rates.slower[choice.t, choice.k], rates.faster[choice.t, choice.k]
+    for words, factor in (("lower", float(np.exp(-slower))), ("upper", float(np.exp(faster)))):
+        scale = np.ones((len(case.problem.names), 1))
+        scale[_same_type(case.problem, choice)] = factor
+        throughput = Bounds(
+            low=rates.throughput.low * scale, mid=rates.throughput.mid * scale, high=rates.throughput.high * scale
+        )
+        yield _Variant(
+            assumption="speed",
+            change=f"{case.problem.names[choice.t]} at the {words} bound of its speed: x {factor:.2f}",
+            problem=replace(case.problem, rates=replace(rates, throughput=throughput)),
+            wish=case.wish,
+        )
+
+
+def _same_type(problem: Problem, choice: Candidate) -> list[int]:
+    return [t for t, name in enumerate(problem.names) if name == problem.names[choice.t]]
 
 
 def _exactly(values: Floats) -> Bounds:

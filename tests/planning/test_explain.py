@@ -36,6 +36,17 @@ def test_a_changed_assumption_never_finds_worse_than_a_choice_that_still_holds(p
             assert changed.regret >= -1e-9
 
 
+def test_a_faster_chosen_type_gains_little_from_another_count() -> None:
+    # One factor on every setting of the type: the work shrinks alike, so only start-up can move the count.
+    data = describe(2_000_000_000, 100, 200)
+    plan = recommend(synthetic_profile(), data, instance_types=("ml.m5.xlarge",), deadline_s=9000.0)
+    faster = next(s for s in plan.sensitivity if s.assumption == "speed" and "upper" in s.change)
+    assert faster.choice_holds
+    assert faster.regret is not None
+    startup_share = 1 - plan.estimate.makespan_s.mid / plan.estimate.billed_s.mid
+    assert 0 <= faster.regret < 3 * startup_share
+
+
 def test_one_more_hour_never_costs_more(plan: Plan) -> None:
     later = next(s for s in plan.sensitivity if s.assumption == "deadline")
     assert later.saving_usd is not None

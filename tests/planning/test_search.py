@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planner.interval import Z90
 from planner.planning.evaluate import Problem
 from planner.planning.rates import LIMITS, Offer
-from planner.planning.search import Candidate, Wish, best, bounded, pareto
+from planner.planning.search import Candidate, Wish, best, best_of_each, bounded, pareto
 from planner.planning.space import Packing, every_packing, undominated
 from planner.records.dataset import Dataset
 from tests.planning.cases import AnalyticModel, dataset, offer, problem, run
@@ -144,6 +144,7 @@ def test_the_runners_up_are_the_best_of_each_other_type(data: Dataset, market: l
         first_of_each.setdefault(row[4], row[0])
     assert [case.names[c.t] for c in found] == list(first_of_each)
     assert [c.key[0] for c in found] == pytest.approx(list(first_of_each.values()), rel=1e-12)
+    assert best_of_each(bounded(case), wish, range(len(market))) == found
 
 
 @quick
