@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -24,9 +25,8 @@ from tests.jobs.local_jobs import (
 )
 
 OBJECTS = 12
-MAIN = "import planner.cli as cli; cli._COMMANDS = (*cli._COMMANDS, 'run'); cli.main()"
-"""The command line with all its exit codes, whether or not `run` has found its place in it yet."""
-FILE_LIMIT = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000)); "
+MAIN = "from planner.cli import main; main()"
+FILE_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000)); "
 """A disk that is full after 3 MB: writing further fails as ENOSPC does."""
 
 
@@ -228,3 +228,18 @@ def test_two_runs_do_not_write_to_one_folder(done: Path) -> None:
 def test_keys_that_lead_out_of_the_output_folder_are_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(OutputError, match="leads out of the output folder"):
         OutputFolder(tmp_path, digest="x").output_of(key)
+
+
+def test_an_input_that_changes_while_the_job_runs_is_done_again(done: Path) -> None:
+    write_lines(done / "in" / "part-1", 1, seed=1, extra={0: "SLOW"})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_here, done, LINES, resume=True)
+        while not asked(done):
+            assert not running.done()
+            time.sleep(0.01)
+        write_lines(done / "in" / "part-1", 2, seed=2)
+        running.result()
+    (done / "log").unlink()
+    run_here(done, LINES, resume=True)
+    assert _redone(done) == {"part-1"}
+    assert outputs(done) == _expected(done)

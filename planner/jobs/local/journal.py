@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, NamedTuple, Self
 
 import msgspec
 
@@ -46,8 +46,21 @@ class FinishedObject(Value, frozen=True, kw_only=True):
     payload_bytes: int
 
 
+class ReadObject(NamedTuple):
+    """What became of one input object, as it was when it was opened: a later change must not pass for done."""
+
+    key: str
+    input_bytes: int
+    input_mtime_ns: int
+    records: int
+    requests: int
+    payload_bytes: int
+
+
 def settings_digest(settings: JobSettings, container: ContainerDescription) -> str:
     """sha256 of everything that outputs depend on: the container, its environment, and how records are cut and kept.
+
+    Of a command or a URL only the text is known: that the program behind it has changed cannot be seen.
 
     How many instances, requests in flight, tries and seconds are allowed changes when outputs come, not what they are.
     """
@@ -151,24 +164,24 @@ class OutputFolder:
         """A name for a file that is being written."""
         return self._parts / f"{next(self._numbers)}.part"
 
-    def publish(self, part: Path, stored: StoredObject, *, records: int, requests: int, payload_bytes: int) -> int:
+    def publish(self, part: Path, read: ReadObject) -> int:
         """Give a whole, flushed part its name and note it in the journal; its size. Raises OutputError."""
-        target = self.output_of(stored.key)
+        target = self.output_of(read.key)
         assert self._lines is not None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
-            made, given = target.stat(), stored.path.stat()
+            made = target.stat()
             line = FinishedObject(
-                key=stored.key,
+                key=read.key,
                 settings=self._digest,
-                input_bytes=given.st_size,
-                input_mtime_ns=given.st_mtime_ns,
+                input_bytes=read.input_bytes,
+                input_mtime_ns=read.input_mtime_ns,
                 output_bytes=made.st_size,
                 output_mtime_ns=made.st_mtime_ns,
-                records=records,
-                requests=requests,
-                payload_bytes=payload_bytes,
+                records=read.records,
+                requests=read.requests,
+                payload_bytes=read.payload_bytes,
             )
             self._lines.write(msgspec.json.encode(line) + b"\n")
         except OSError as error:

@@ -9,14 +9,13 @@ follows the implementation that the guide names (json-path/JsonPath, Java), for 
     the last step names several children         an object of those that are there
     anything else (*, slices, several indexes)   an array of the values, in the path's order
 
-Where a slice ends is not certain: the guide calls ``$[1:4]`` "second through fifth", both RFC 9535 and the Java
-implementation stop before index 4. SLICE_END is the policy.
+Where a slice ends is not certain: the guide calls ``$[1:4]`` "second through fifth"; RFC 9535 and the Java
+implementation stop before index 4, and so does this.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final, TypeAlias
 
 from planner.documents import Json
@@ -24,15 +23,6 @@ from planner.jobs.json_path import parse
 
 Evaluator: TypeAlias = Callable[[Json], Json]
 
-
-class SliceEnd(Enum):
-    """Whether the element at the end of a slice is part of it."""
-
-    EXCLUSIVE = "no: $[1:4] is the elements 1, 2 and 3 (RFC 9535; json-path/JsonPath)"
-    INCLUSIVE = "yes: $[1:4] is the elements 1 to 4 (the wording of the developer guide)"
-
-
-SLICE_END: Final = SliceEnd.EXCLUSIVE
 
 _STEP: Final = re.compile(r"\.?(?P<bracket>\[[^\]]*\])|\.(?P<name>[^.\[]+)")
 _ONE_CHILD: Final = re.compile(r"\[\s*(?:-?\d+|'[^',]*')\s*\]")

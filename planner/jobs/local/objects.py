@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from planner.errors import InputMissingError, OutputError, RecordFormatError, RecordTooLargeError
-from planner.jobs.local.journal import OutputFolder
+from planner.jobs.local.journal import OutputFolder, ReadObject
 from planner.jobs.local.run_document import ObjectRow
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 from planner.records.listing import StoredObject
@@ -67,6 +67,8 @@ class ObjectRun:
         self._started_at: float | None = None
         self._finished_at: float | None = None
         self._credited = 0
+        self._status: os.stat_result | None = None
+        """The input file's when it was opened."""
         self.failure: str | None = None
         self.is_over = False
         """Whether the loop is through with it: handed on for publishing, or counted as failed."""
@@ -76,6 +78,7 @@ class ObjectRun:
         index = 0
         try:
             with self.stored.path.open("rb", buffering=0) as stream:
+                self._status = os.fstat(stream.fileno())
                 for payload in iter_payloads(
                     stream,
                     split_type=settings.split_type,
@@ -158,9 +161,16 @@ class ObjectRun:
             raise self._unwritable(error) from error
         self._stream = None
         part, self._part = self._part, None
-        self._output_bytes = self._folder.publish(
-            part, self.stored, records=self._records, requests=self._requests, payload_bytes=self._payload_bytes
+        assert self._status is not None
+        read = ReadObject(
+            key=self.stored.key,
+            input_bytes=self._status.st_size,
+            input_mtime_ns=self._status.st_mtime_ns,
+            records=self._records,
+            requests=self._requests,
+            payload_bytes=self._payload_bytes,
         )
+        self._output_bytes = self._folder.publish(part, read)
 
     def row(self, epoch_s: float) -> ObjectRow:
         """The object's row; epoch_s is the run's first request on the same clock."""

@@ -29,6 +29,7 @@ def planned_figures(plan: Plan) -> PlannedFigures:
 
 def predicted_figures(
     profile: Profile,
+    model: PerformanceModel,
     effective: EffectiveSettings,
     instances: Sequence[InstanceRow],
     objects: Sequence[ObjectRow],
@@ -39,13 +40,12 @@ def predicted_figures(
 
     The point is the run's own: mean records per request as they were cut, the concurrency, the CPUs of an instance, at
     the speed of the profiled host, which must be this one. Makespan is the records of the busiest instance over its
-    predicted throughput. Raises ProfileError when the profile cannot be fitted.
+    predicted throughput. The model is fitted to the profile.
     """
     done = [row for row in objects if row.state == "finished" and row.instance is not None]
     requests, records = sum(row.requests for row in done), sum(row.records for row in done)
     if not requests or not instances:
         return None
-    model = PerformanceModel.fit(profile)
     cpu_set = instances[0].cpu_set
     cpus = float(len(cpu_set)) if cpu_set is not None else float(len(available_cpus()))
     one = np.array(1.0)

@@ -21,6 +21,7 @@ from planner.jobs.local.outcome import instance_row, kept_row, latency_summary, 
 from planner.jobs.local.prediction import planned_figures, predicted_figures
 from planner.jobs.local.run_document import InstanceRow, ObjectRow, RunDocument
 from planner.jobs.local.settings import EffectiveSettings, JobSettings, checked, container_environment, effective
+from planner.performance.model import PerformanceModel
 from planner.planning.plan import Plan
 from planner.profiling.http1 import RECEIVE_BUFFER_BYTES
 from planner.profiling.profile import Profile
@@ -62,8 +63,10 @@ def run_job(
 
     A failed object leaves no output, the others are kept. Whatever ends the run early (Ctrl-C, OutputError,
     ContainerDiedError) stops the containers, removes what is unfinished and keeps what is finished. Raises also
-    InputMissingError, RequestRejectedError, ContainerStartError and ContainerLimitError.
+    InputMissingError, RequestRejectedError, ContainerStartError, ContainerLimitError, and ProfileError for a profile
+    that cannot be fitted.
     """
+    model = None if profile is None else PerformanceModel.fit(profile)
     findings = checked(settings)
     listing = list_objects(source)
     _refuse_output_in_input(Path(source), output)
@@ -82,7 +85,7 @@ def run_job(
             output=output,
             kept=kept,
             plan=plan,
-            profile=profile,
+            expectation=None if profile is None or model is None else (profile, model),
             warnings=(
                 *listing.warnings,
                 *(str(finding) for finding in findings),
@@ -111,7 +114,7 @@ class _Job:
     output: Path
     kept: Mapping[str, FinishedObject]
     plan: Plan | None
-    profile: Profile | None
+    expectation: tuple[Profile, PerformanceModel] | None
     warnings: tuple[str, ...]
 
     def run(
@@ -199,8 +202,8 @@ class _Job:
         records = sum(row.records for row in fresh.values())
         workers = container.description.workers
         predicted = None
-        if self.profile is not None and used is not None:
-            predicted = predicted_figures(self.profile, used, instance_rows, rows, workers=workers)
+        if self.expectation is not None and used is not None:
+            predicted = predicted_figures(*self.expectation, used, instance_rows, rows, workers=workers)
         return RunDocument(
             state="Failed" if any(row.state == "failed" for row in rows) else "Completed",
             input=self.listing.source,

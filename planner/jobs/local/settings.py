@@ -8,7 +8,7 @@ import msgspec
 from planner.container.contract import ExecutionParameters
 from planner.documents import Json, Value
 from planner.errors import DocumentError, RequestRejectedError
-from planner.jobs.check import accepted, check_request
+from planner.jobs.check import accepted
 from planner.jobs.finding import Fields, Finding
 from planner.records.dataset import BatchStrategy, CompressionType, SplitType
 
@@ -24,8 +24,8 @@ DEFAULT_STRATEGY: Final[BatchStrategy] = "MultiRecord"
 """What the service takes when neither the caller nor the container says: job logs show ``MaxConcurrentTransforms=1,
 MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD``."""
 
-_NOT_ABOUT_A_LOCAL_RUN: Final = frozenset({"placeholder", "input-uri", "output-path", "R1"})
-"""Findings about S3 places, or about settings left open: the run document shows what those became."""
+_NOT_ABOUT_A_LOCAL_RUN: Final = frozenset({"input-uri", "output-path", "R1"})
+"""Warnings about S3 places, or about settings left open: the run document shows what those became."""
 
 
 class JobSettings(Value, frozen=True, kw_only=True):
@@ -143,11 +143,7 @@ def checked(settings: JobSettings) -> tuple[Finding, ...]:
         raise RequestRejectedError(
             "MaxPayloadInMB is 0 (HTTP chunked encoding, payloads of any size), which is not run here. Set 1 to 100."
         )
-    request = request_of(settings)
-    errors = [f for f in check_request(request) if f.severity == "error"]
-    if errors:
-        accepted(request)
-    return tuple(f for f in check_request(request) if f.rule not in _NOT_ABOUT_A_LOCAL_RUN)
+    return tuple(f for f in accepted(request_of(settings)) if f.rule not in _NOT_ABOUT_A_LOCAL_RUN)
 
 
 def effective(settings: JobSettings, container: ExecutionParameters | None) -> EffectiveSettings:
