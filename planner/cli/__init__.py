@@ -11,7 +11,18 @@ import click
 from planner.documents import planner_version
 from planner.errors import PlannerError
 
-_COMMANDS: Final = ("demo", "inspect", "profile", "predict", "recommend", "explain", "request", "run", "instances", "prices")
+_COMMANDS: Final = (
+    "demo",
+    "inspect",
+    "profile",
+    "predict",
+    "recommend",
+    "explain",
+    "request",
+    "run",
+    "instances",
+    "prices",
+)
 """One module of this package each, in the order that a job goes through them."""
 
 INTERRUPTED_EXIT_CODE: Final = 130
