@@ -1,0 +1,143 @@
+"""`planner simulate`: a plan's job played out many times."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.options import DURATION, OutputFormat, emit, output_options, stderr_console
+
+if TYPE_CHECKING:
+    from planner.planning.plan import Plan
+    from planner.profiling.profile import Profile
+    from planner.records.dataset import Dataset
+
+
+@click.command(
+    "simulate",
+    epilog="""\b
+Examples:
+  planner simulate plan.json --profile profile.json --dataset dataset.json --deadline 90m
+  planner simulate plan.json --worlds 5000 --random-assignment 1 --record-failure-rate 1e-6
+  planner simulate plan.json --profile profile.json --dataset dataset.json --here --instance-count 2
+
+Drawn anew in every world: the error of model and hardware speed (one for the whole job), a difference from
+instance to instance, every request's service time, start-up, and which object goes to which instance. The same
+--seed gives the same numbers. A profile that is not the plan's: exit code 40; another dataset: 11.""",
+)
+@click.argument("plan_path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--profile",
+    "profile_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The profile that the plan was made from, for its latency samples. [default: the plan's own figures]",
+)
+@click.option(
+    "--dataset",
+    "dataset_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The objects and their sizes, as `planner inspect` wrote them; not needed where the plan's input was "
+    "described by numbers.",
+)
+@click.option("--repeat", type=click.IntRange(min=1), help="Take the dataset N times over. [default: as in the plan]")
+@click.option("--worlds", type=click.IntRange(min=2), default=1000, show_default=True, help="How often it is played.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the random draws.")
+@click.option("--deadline", type=DURATION, help="Time from creating the job to its end. [default: the plan's]")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="US dollars. [default: the plan's]")
+@click.option(
+    "--random-assignment",
+    type=click.FloatRange(min=0, max=1),
+    default=0.25,
+    show_default=True,
+    help="Share of worlds in which each object falls on a random instance, as a hash of its key would have it; in the "
+    "others objects are dealt in key order. Which of the two the service does is not documented.",
+)
+@click.option(
+    "--record-failure-rate",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    metavar="P",
+    help="Chance of a record to be bad, such as 1e-6: its object then loses its whole output.",
+)
+@click.option("--here", is_flag=True, help="Play it on the profiled host instead: what `planner run` would take.")
+@click.option("--instance-count", type=click.IntRange(min=1), help="With --here: containers. [default: the plan's]")
+@click.option(
+    "--cpus",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --here: CPUs of each container. [default: an equal share of this machine's]",
+)
+@output_options
+def command(
+    *,
+    plan_path: Path,
+    profile_path: Path | None,
+    dataset_path: Path | None,
+    repeat: int | None,
+    here: bool,
+    instance_count: int | None,
+    cpus: float | None,
+    output: Path | None,
+    format_: OutputFormat,
+    **chances: Any,
+) -> None:
+    """Play out a plan's job many times: how its finish time and its cost are distributed.
+
+    PLAN is what `planner recommend` wrote. Prints quantiles, the probability of meeting deadline and budget, how busy
+    each instance is, what idle instances cost, and with --record-failure-rate what bad records are expected to cost.
+    """
+    from planner.documents import read_document
+    from planner.jobs.simulate import simulate
+    from planner.planning.plan import Plan
+    from planner.profiling.profile import Profile
+    from planner.report.simulation import render
+
+    plan = read_document(plan_path, Plan)
+    profile = None if profile_path is None else read_document(profile_path, Profile)
+    dataset = _dataset(dataset_path, plan.workload.repeat if repeat is None else repeat)
+    stderr_console().print(f"{plan_path}: playing {chances['worlds']:,} worlds, seed {chances['seed']}", markup=False)
+    if here:
+        found = _here(plan, profile, dataset, instance_count=instance_count, cpus=cpus, chances=chances)
+    elif instance_count is not None or cpus is not None:
+        raise click.UsageError("--instance-count and --cpus go with --here; for AWS, change the plan.")
+    else:
+        deadline_s, budget_usd = chances.pop("deadline"), chances.pop("budget")
+        found = simulate(
+            plan, profile=profile, dataset=dataset, deadline_s=deadline_s, budget_usd=budget_usd, **chances
+        )
+    emit(found, lambda: render(found), output=output, format_=format_)
+
+
+def _dataset(path: Path | None, repeat: int) -> "Dataset | None":
+    from planner.documents import read_document
+    from planner.records.dataset import Dataset
+    from planner.records.layout import repeated
+
+    return None if path is None else repeated(read_document(path, Dataset), repeat)
+
+
+def _here(
+    plan: "Plan",
+    profile: "Profile | None",
+    dataset: "Dataset | None",
+    *,
+    instance_count: int | None,
+    cpus: float | None,
+    chances: dict[str, Any],
+) -> Any:
+    """The plan's payload and concurrency on the profiled host."""
+    from planner.jobs.simulate import simulate_here
+
+    if profile is None or dataset is None:
+        raise click.UsageError("--here needs --profile, measured on this host, and --dataset.")
+    chosen = plan.configuration
+    return simulate_here(
+        profile,
+        dataset,
+        batch_strategy=chosen.batch_strategy,
+        max_payload_mb=chosen.max_payload_mb,
+        max_concurrent_transforms=chosen.max_concurrent_transforms,
+        instance_count=chosen.instance_count if instance_count is None else instance_count,
+        cpus=cpus,
+        worlds=chances["worlds"],
+        seed=chances["seed"],
+        deadline_s=chances["deadline"],
+    )
