@@ -17,7 +17,7 @@ from planner.jobs.finding import Finding, error
 from planner.jobs.patterns import matches
 
 if TYPE_CHECKING:
-    from botocore.model import Shape, StructureShape
+    from botocore.model import ServiceModel, Shape, StructureShape
 
 OPERATION: Final = "CreateTransformJob"
 
@@ -41,8 +41,8 @@ class Field:
 
 
 @functools.cache
-def request_shape() -> "StructureShape":
-    """The shape of the CreateTransformJob request, from the data files that botocore itself carries.
+def service_model() -> "ServiceModel":
+    """SageMaker as botocore's own data files describe it.
 
     A model that somebody put into ~/.aws/models is not looked at: what is checked must not depend on the machine.
     """
@@ -50,8 +50,13 @@ def request_shape() -> "StructureShape":
     from botocore.model import ServiceModel
 
     loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-    model = ServiceModel(loader.load_service_model("sagemaker", "service-2"), "sagemaker")
-    shape: StructureShape | None = model.operation_model(OPERATION).input_shape
+    return ServiceModel(loader.load_service_model("sagemaker", "service-2"), "sagemaker")
+
+
+@functools.cache
+def request_shape() -> "StructureShape":
+    """The shape of the CreateTransformJob request."""
+    shape: StructureShape | None = service_model().operation_model(OPERATION).input_shape
     assert shape is not None
     return shape
 
