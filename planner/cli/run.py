@@ -201,9 +201,11 @@ def _echo(settings: "JobSettings", objects: int, notes: tuple[str, ...]) -> None
         f"CompressionType {settings.compression_type}",
         f"AssembleWith {settings.assemble_with}",
     ]
-    console.print(f"{objects:,} objects, {', '.join(given)}; instances: {settings.instance_count}", markup=False)
+    console.print(
+        f"{objects:,} objects, {', '.join(given)}; instances: {settings.instance_count}", markup=False, soft_wrap=True
+    )
     for note in notes:
-        console.print(f"Warning: {note}", markup=False)
+        console.print(f"Warning: {note}", markup=False, soft_wrap=True)
 
 
 class _progress_bar:  # noqa: N801 - used as a function, in a with statement

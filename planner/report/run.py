@@ -34,9 +34,9 @@ def render(run: RunDocument) -> "RenderableType":
 def _table(*headers: str) -> "Table":
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, show_header=bool(headers), padding=(0, 3, 0, 0), header_style="")
+    table = Table(box=None, pad_edge=False, show_header=bool(headers), padding=(0, 2, 0, 0), header_style="")
     for header in headers:
-        table.add_column(header)
+        table.add_column(header, no_wrap=True)
     return table
 
 
@@ -110,9 +110,7 @@ def _rate(interval: Interval) -> str:
 
 
 def _instances(run: RunDocument) -> "Table":
-    table = _table(
-        "instance", "objects", "requests", "start-up", "busy", "in flight", "CPU busy", "peak memory", "CPUs"
-    )
+    table = _table("instance", "objects", "requests", "start-up", "busy", "in flight", "CPU", "memory", "CPUs")
     for row in run.instances:
         table.add_row(
             str(row.instance),
@@ -123,7 +121,7 @@ def _instances(run: RunDocument) -> "Table":
             f"{row.mean_in_flight:.2f}",
             "-" if row.utilization is None else f"{row.utilization:.0%}",
             "-" if row.memory_peak_bytes is None else show_bytes(row.memory_peak_bytes),
-            "not pinned" if row.cpu_set is None else ",".join(str(cpu) for cpu in row.cpu_set),
+            "all" if row.cpu_set is None else ",".join(str(cpu) for cpu in row.cpu_set),
         )
     return table
 
@@ -133,7 +131,9 @@ def _objects(run: RunDocument) -> "RenderableType":
     from rich.text import Text
 
     rows = sorted(run.objects, key=lambda row: row.state != "failed")[:SHOWN_OBJECTS]
-    table = _table("object", "state", "instance", "records", "requests", "in", "out", "seconds")
+    table = _table("object", "state", "at", "records", "requests", "in", "out", "seconds")
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
     for row in rows:
         table.add_row(
             Text(row.key),

@@ -69,6 +69,8 @@ class ObjectRun:
         self._credited = 0
         self._status: os.stat_result | None = None
         """The input file's when it was opened."""
+        self.blank_lines = 0
+        """Answers that ended with a line break already when AssembleWith Line added one."""
         self.failure: str | None = None
         self.is_over = False
         """Whether the loop is through with it: handed on for publishing, or counted as failed."""
@@ -195,6 +197,7 @@ class ObjectRun:
             self._stream.write(content)
             if is_part and self._separator:
                 self._stream.write(self._separator)
+                self.blank_lines += content.endswith(b"\n")
         except OSError as error:
             self.discard()
             raise self._unwritable(error) from error

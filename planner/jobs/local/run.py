@@ -12,6 +12,7 @@ from typing import TypeAlias
 from planner.container.contract import Container, ExecutionParameters, Limits, Startup, Usage
 from planner.errors import OutputError
 from planner.jobs.local.assignment import cpu_sets, deal
+from planner.jobs.local.cautions import instance_cautions, run_cautions
 from planner.jobs.local.data_processing import DataProcessor
 from planner.jobs.local.dispatch import Dispatch, Progress
 from planner.jobs.local.journal import FinishedObject, OutputFolder, settings_digest
@@ -19,7 +20,7 @@ from planner.jobs.local.lane import Lane
 from planner.jobs.local.objects import Backlog, ObjectRun
 from planner.jobs.local.outcome import instance_row, kept_row, latency_summary, makespan
 from planner.jobs.local.prediction import planned_figures, predicted_figures
-from planner.jobs.local.run_document import InstanceRow, ObjectRow, RunDocument
+from planner.jobs.local.run_document import InstanceRow, RunDocument
 from planner.jobs.local.settings import EffectiveSettings, JobSettings, checked, container_environment, effective
 from planner.performance.model import PerformanceModel
 from planner.planning.plan import Plan
@@ -89,7 +90,7 @@ def run_job(
             warnings=(
                 *listing.warnings,
                 *(str(finding) for finding in findings),
-                *_instance_warnings(settings, len(listing.objects), containers[0], crowded),
+                *instance_cautions(settings, len(listing.objects), containers[0], crowded),
             ),
         )
         return job.run(containers, left, folder, progress)
@@ -201,6 +202,7 @@ class _Job:
         latencies = array("d", (sample for lane in lanes for sample in lane.latencies_s))
         records = sum(row.records for row in fresh.values())
         workers = container.description.workers
+        blank_lines = sum(run.blank_lines for instance in instances for run in instance.objects)
         predicted = None
         if self.expectation is not None and used is not None:
             predicted = predicted_figures(*self.expectation, used, instance_rows, rows, workers=workers)
@@ -226,28 +228,9 @@ class _Job:
             objects=rows,
             planned=None if self.plan is None else planned_figures(self.plan),
             predicted=predicted,
-            warnings=self.warnings + self._later_warnings(used, dispatch, rows),
+            warnings=self.warnings
+            + run_cautions(self.plan, used, rows, retried=dispatch.retried, blank_lines=blank_lines),
         )
-
-    def _later_warnings(
-        self, used: EffectiveSettings | None, dispatch: Dispatch, rows: Sequence[ObjectRow]
-    ) -> tuple[str, ...]:
-        """What only the run could show."""
-        warnings = []
-        if used is not None and (product := used.max_concurrent_transforms * used.max_payload_mb) > 100:
-            warnings.append(
-                f"MaxConcurrentTransforms x MaxPayloadInMB is {product} MB with what the container asks for; above "
-                "100 MB the service's reaction is not documented. Set both."
-            )
-        if dispatch.retried:
-            warnings.append(f"{dispatch.retried:,} requests were sent again: in the job each costs its time once more.")
-        whole = all(row.state != "failed" for row in rows)
-        if self.plan is not None and whole and self.plan.estimate.requests != sum(row.requests for row in rows):
-            warnings.append(
-                f"the plan expects {self.plan.estimate.requests:,} requests of {self.plan.workload.records:,} records: "
-                "it was made for another input or other settings."
-            )
-        return tuple(warnings)
 
 
 def _open(
@@ -281,17 +264,3 @@ def _refuse_output_in_input(source: Path, output: Path) -> None:
     """Raise OutputError if outputs would become inputs of the next run."""
     if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
         raise OutputError(f"{output}: lies inside the input {source}: the next run would read it. Name another folder.")
-
-
-def _instance_warnings(
-    settings: JobSettings, objects: int, container: Container, crowded: str | None
-) -> tuple[str, ...]:
-    warnings = [crowded] if crowded else []
-    if settings.instance_count > objects:
-        warnings.append(
-            f"{settings.instance_count} instances for {objects} {'object' if objects == 1 else 'objects'}, which are "
-            f"never divided: {settings.instance_count - objects} would idle and be billed, and are not started here."
-        )
-    if settings.instance_count > 1 and container.description.backend == "url":
-        warnings.append("all instances are the one server at that URL: it gets the requests of all of them.")
-    return tuple(warnings)
