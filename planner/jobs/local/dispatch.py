@@ -6,6 +6,7 @@ once. Outputs are flushed to disk by a few threads: the loop never waits for a d
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Dispatch:
         self._lane_of = {connection: lane for lane in lanes for connection in lane.idle}
         self._publisher = ThreadPoolExecutor(PUBLISHERS, thread_name_prefix="publish")
         self._publishing: set[Future[None]] = set()
+        self._unstored: deque[tuple[Flight, bytes, float]] = deque()
+        """Answers that are stored as soon as the next request is out: the container need not wait for that."""
         self._next_look_s = 0.0
         self._stored_bytes = 0
         self._objects_over = 0
@@ -132,9 +135,12 @@ class Dispatch:
             flight.run.begin(now_s)
             lane.flights[connection] = flight
             if not connection.begin(flight.request, now_s):
-                return
+                break
             flight = self._settle(connection)
-        lane.idle.append(connection)
+        else:
+            lane.idle.append(connection)
+        while self._unstored:
+            self._store(*self._unstored.popleft())
 
     def _settle(self, connection: KeepingConnection) -> Flight | None:
         """Account for the connection's request, which is over; what to send next over it, the same again if need be."""
@@ -145,7 +151,7 @@ class Dispatch:
         failure = connection.failure
         if failure is None:
             lane.latencies_s.append(now_s - connection.started_s)
-            self._store(flight, connection.take_body(), now_s)
+            self._unstored.append((flight, connection.take_body(), now_s))
         elif self._has_tries_left(flight, failure):
             self._check_alive(lane, failure)
             self.retried += 1
