@@ -43,10 +43,13 @@ def predict_fn(records: NDArray[np.float64], model: Any) -> NDArray[np.float64]:
 
 
 def output_fn(probabilities: NDArray[np.float64], accept: str) -> tuple[bytes, str]:
-    """One line per record: the most probable digit and its probability; the body and its content type."""
+    """One line per record: the most probable digit and its probability; the body and its content type.
+
+    The last line has no end: AssembleWith=Line adds one after every answer, and a second would leave blank lines.
+    """
     digits, best = probabilities.argmax(axis=1), probabilities.max(axis=1)
     if accept.split(";", maxsplit=1)[0].split(",", maxsplit=1)[0].strip().lower() == "text/csv":
-        lines = [f"{digit},{share:.4f}\n" for digit, share in zip(digits, best, strict=True)]
-        return "".join(lines).encode(), "text/csv"
-    lines = [f'{{"digit":{digit},"probability":{share:.4f}}}\n' for digit, share in zip(digits, best, strict=True)]
-    return "".join(lines).encode(), "application/jsonlines"
+        lines = [f"{digit},{share:.4f}" for digit, share in zip(digits, best, strict=True)]
+        return "\n".join(lines).encode(), "text/csv"
+    lines = [f'{{"digit":{digit},"probability":{share:.4f}}}' for digit, share in zip(digits, best, strict=True)]
+    return "\n".join(lines).encode(), "application/jsonlines"
