@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,7 @@ class Runs:
             storage=self._execution.storage,
             images=self._execution.images,
             startup_timeout_s=self._execution.container_startup_timeout_s,
+            endpoint=os.getpid(),
         )
         run = _Run(store, job, order, self._storage, self._execution.startup_delay_s, on_end=self._forget)
         with self._lock:

@@ -8,6 +8,7 @@ while a container starts too, and because jobs side by side should not share an 
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -18,7 +19,6 @@ from typing import Final, Literal, NamedTuple, NoReturn
 
 import msgspec
 
-from planner.container.process import STARTUP_TIMEOUT_S
 from planner.documents import Json, Value
 from planner.errors import (
     ContainerDiedError,
@@ -49,8 +49,10 @@ class Order(Value, frozen=True, kw_only=True):
     container: Json
     """The Model's ContainerDefinition."""
     storage: StorageSettings
-    images: tuple[ImageRule, ...] = ()
-    startup_timeout_s: float = STARTUP_TIMEOUT_S
+    images: tuple[ImageRule, ...]
+    startup_timeout_s: float
+    endpoint: int
+    """Process that waits for the outcome; when it is gone, nobody else removes the scratch folder."""
 
 
 class Outcome(Value, frozen=True, kw_only=True):
@@ -216,14 +218,18 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main(scratch: Path) -> None:
     """Do what the order in the folder says, and leave the outcome beside it."""
+    order = msgspec.json.decode((scratch / ORDER).read_bytes(), type=Order)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _stop_with_standard_input()
-        outcome = carry_out(msgspec.json.decode((scratch / ORDER).read_bytes(), type=Order), scratch)
+        outcome = carry_out(order, scratch)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except KeyboardInterrupt:
         outcome = Outcome(status="Stopped")
-    (scratch / OUTCOME).write_bytes(msgspec.json.encode(outcome))
+    if os.getppid() == order.endpoint:
+        (scratch / OUTCOME).write_bytes(msgspec.json.encode(outcome))
+    else:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":
