@@ -24,8 +24,9 @@ class Price(Value, frozen=True, kw_only=True):
     instance_type: str
     region: str
     usd_per_hour: float
-    basis: Literal["observed", "derived"]
-    """observed: a SageMaker price somebody read; derived: the region's EC2 price times the known ratio."""
+    basis: Literal["observed", "derived", "given"]
+    """observed: a SageMaker price somebody read; derived: the region's EC2 price times the known ratio; given: by the
+    user, in place of the catalogue's."""
     source: str
     date: str
     """ISO date of the source, or "undated"."""

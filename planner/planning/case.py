@@ -1,8 +1,9 @@
 """Everything that one recommendation is computed from: what may be bought, at which speed, for which input."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Final
 
@@ -12,7 +13,7 @@ from planner.catalogue import instance_type
 from planner.errors import InputMissingError, RecordTooLargeError
 from planner.planning.evaluate import Problem
 from planner.planning.makespan import Layout, layout
-from planner.planning.offers import SpeedOf, offer_of, priced_offers, with_fewer_workers
+from planner.planning.offers import SpeedOf, priced_offers, wanted_offer, with_other_workers
 from planner.planning.plan import Goal, Rejection
 from planner.planning.rates import LIMITS, LONGEST_INVOCATION_S, Caps, Limit, Model, Offer, column, rates
 from planner.planning.search import Bounded, Wish, bounded
@@ -71,8 +72,19 @@ class Case:
         return self.space.problem
 
 
-def pose(profile: Profile, dataset: Dataset, goal: Goal, *, model: Model, speed_of: SpeedOf, times: Startup) -> Case:
+def pose(
+    profile: Profile,
+    dataset: Dataset,
+    goal: Goal,
+    *,
+    model: Model,
+    speed_of: SpeedOf,
+    times: Startup,
+    workers_per_cpu: Sequence[float] = (),
+) -> Case:
     """The case of a goal: types matched and priced, settings listed, every (type, setting) predicted.
+
+    `workers_per_cpu` are numbers of workers per vCPU to decide besides the profile's own.
 
     Raises InputMissingError (no records), RecordTooLargeError (no payload holds the largest), CatalogueError (unknown
     region, glob without a type) and InfeasibleError (every matching type is refused).
@@ -83,15 +95,16 @@ def pose(profile: Profile, dataset: Dataset, goal: Goal, *, model: Model, speed_
     offers, refused = priced_offers(goal, points, model, speed_of)
     asked = {offer.kind.name for offer in offers}
     if DEFAULT_TYPE not in asked:
-        guess = offer_of(instance_type(DEFAULT_TYPE), goal.region, model, speed_of)
+        guess = wanted_offer(instance_type(DEFAULT_TYPE), goal, model, speed_of)
         offers = offers if guess is None else (*offers, guess)
     columns, objects = settings(undominated(packings)), layout(dataset.objects, goal.max_instance_count)
-    problem = _problem(model, offers, caps, columns=columns, objects=objects, times=times)
+    pose_problem = partial(_problem, model, goal, caps, columns=columns, objects=objects, times=times)
+    problem = pose_problem(offers)
     if profile.container.worker_variable is not None:
-        fewer = with_fewer_workers(offers, problem.rates)
-        if fewer:
-            offers = (*offers, *fewer)
-            problem = _problem(model, offers, caps, columns=columns, objects=objects, times=times)
+        others = with_other_workers(offers, problem.rates, workers_per_cpu)
+        if others:
+            offers = (*offers, *others)
+            problem = pose_problem(offers)
     allowed = frozenset(t for t, name in enumerate(problem.names) if name in asked)
     return Case(
         profile=profile,
@@ -116,7 +129,14 @@ def pose(profile: Profile, dataset: Dataset, goal: Goal, *, model: Model, speed_
 
 
 def _problem(
-    model: Model, offers: tuple[Offer, ...], caps: Caps, *, columns: Settings, objects: Layout, times: Startup
+    model: Model,
+    goal: Goal,
+    caps: Caps,
+    offers: tuple[Offer, ...],
+    *,
+    columns: Settings,
+    objects: Layout,
+    times: Startup,
 ) -> Problem:
     before, billed = on_types(times, column([offer.latency_speed for offer in offers]))
     return Problem(
@@ -128,6 +148,7 @@ def _problem(
         settings=columns,
         rates=rates(model, offers, columns, caps),
         layout=objects,
+        quota=np.array([goal.quotas.get(offer.kind.name, goal.max_instance_count) for offer in offers]),
     )
 
 

@@ -39,21 +39,23 @@ def within_noise(case: Case, choice: Candidate, other: int, choice_value: float,
 
 
 def why_not(case: Case, choice: Candidate, chosen: Estimate, other: Estimate, other_t: int) -> tuple[str, bool]:
-    """In words how much dearer or slower the other is, and whether that is within noise."""
+    """``3% dearer, 3% faster; within noise (±40%)``, and whether it is.
+
+    The percentage is how well the two candidates are known against each other, at 90 %.
+    """
     by_time = case.wish.objective == "time"
     values = (chosen.finish_s.mid, other.finish_s.mid) if by_time else (chosen.cost_usd.mid, other.cost_usd.mid)
     close = within_noise(case, choice, other_t, *values)
     words = (
-        f"{_difference(chosen.cost_usd.mid, other.cost_usd.mid, ('dearer', 'cheaper', 'equally dear'))}, "
-        f"{_difference(chosen.finish_s.mid, other.finish_s.mid, ('slower', 'faster', 'equally fast'))}"
+        f"{difference(chosen.cost_usd.mid, other.cost_usd.mid, ('dearer', 'cheaper', 'equally dear'))}, "
+        f"{difference(chosen.finish_s.mid, other.finish_s.mid, ('slower', 'faster', 'equally fast'))}"
     )
     if close:
-        spread = math.expm1(noise(case, choice.t, other_t))
-        words += f"; within noise of the choice (they compare to about {spread:.0%})"
+        words += f"; within noise (±{math.expm1(noise(case, choice.t, other_t)):.0%})"
     return words, close
 
 
-def _difference(base: float, other: float, words: tuple[str, str, str]) -> str:
+def difference(base: float, other: float, words: tuple[str, str, str]) -> str:
     """``12% dearer``, ``3.1 times slower``, ``equally dear``: other against base in words."""
     more, less, equally = words
     if abs(other / base - 1) < 0.005:

@@ -50,6 +50,8 @@ class Problem:
     settings: Settings
     rates: Rates
     layout: Layout
+    quota: Ints
+    """(T,) most instances of the type that the account may have."""
 
     @property
     def max_count(self) -> int:
@@ -167,6 +169,7 @@ def evaluate(
     limit = np.broadcast_to(problem.rates.limit[t, k], mid.cost_usd.shape).copy()
     over = np.broadcast_to(n > problem.layout.objects, limit.shape)
     limit[(limit == 0) & over] = LIMITS.index("objects")
+    limit[(limit == 0) & np.broadcast_to(n > problem.quota[t], limit.shape)] = LIMITS.index("quota")
     if deadline_s is not None:
         limit[(limit == 0) & (asked.finish_s > deadline_s)] = LIMITS.index("deadline")
     if budget_usd is not None:

@@ -1,11 +1,18 @@
 """A plan's reasons, read from the plan alone: why the choice, why not another type, what would change it."""
 
+import math
 from collections.abc import Iterator
+from typing import Final
 
 from planner.catalogue import instance_type
 from planner.errors import CatalogueError
-from planner.planning.plan import Plan, Sensitivity, TypeBest
+from planner.interval import Z90
+from planner.planning.compare import SD_SAME_TYPE, difference
+from planner.planning.plan import Estimate, Plan, Sensitivity, SettingBest, TypeBest
 from planner.units import show_rate, show_seconds, show_usd
+
+WITHIN_NOISE: Final = math.expm1(Z90 * SD_SAME_TYPE)
+"""How well two settings of one type are known against each other, at 90 %."""
 
 _BECAUSE = {
     "service time": "one request at a time keeps it busy: its speed with one request decides",
@@ -29,6 +36,10 @@ def why(plan: Plan) -> Iterator[str]:
         f"{show_usd(value.cost_usd.mid)}, {show_seconds(value.finish_s.mid)}."
     )
     yield f"It is limited by {value.bottleneck}: {_BECAUSE[value.bottleneck]}."
+    if plan.exact_optimum is not None:
+        yield f"Of its settings, {plan.exact_optimum.reason}."
+    if value.bottleneck == "start-up":
+        yield start_up_dominates(value)
     close = [t for t in plan.types if t.within_noise and t.configuration.instance_type != chosen.instance_type]
     if close:
         names = ", ".join(t.configuration.instance_type for t in close[:5])
@@ -46,8 +57,9 @@ def _outcome(row: Sensitivity) -> str:
     if row.configuration is None:
         return "nothing would meet the constraints"
     other = f"{row.configuration.instance_count} x {row.configuration.instance_type}"
-    if row.assumption == "deadline":
-        saves = row.saving_usd is not None and row.saving_usd > 0 and not row.same_choice
+    if row.assumption == "deadline" or "cheaper" in row.change:
+        moved = row.assumption == "price" or not row.same_choice
+        saves = row.saving_usd is not None and row.saving_usd > 0 and moved
         return f"saves {show_usd(row.saving_usd or 0)}, with {other}" if saves else "saves nothing"
     if not row.choice_holds:
         return f"the choice would miss the constraints; {other} would meet them"
@@ -58,11 +70,87 @@ def _outcome(row: Sensitivity) -> str:
     return f"{other}; keeping to the choice would cost {row.regret:.0%} more"
 
 
-def why_not(plan: Plan, name: str) -> Iterator[str]:
-    """Why the type was not chosen, and what would have to be true for it to win.
+def start_up_dominates(value: Estimate) -> str:
+    """What to do instead of a job whose start-up takes longer than its work."""
+    return (
+        f"Start-up ({show_seconds(value.startup_s.mid)}) is longer than the work "
+        f"({show_seconds(value.makespan_s.mid)}): put the inputs of several jobs under one prefix (of "
+        f"{value.startup_s.mid / value.makespan_s.mid:,.0f} times the records, work and start-up would be even), or, "
+        "where results are wanted within minutes, use a serverless or asynchronous endpoint, which does not start "
+        "machines for each job."
+    )
 
-    Raises CatalogueError where the name is no type, or none that the plan considered.
+
+_SETTINGS: Final = ("BatchStrategy", "MaxPayloadInMB", "MaxConcurrentTransforms", "InstanceCount")
+
+
+def why_not(plan: Plan, subject: str) -> Iterator[str]:
+    """Why an instance type, or a value of a setting (``MaxPayloadInMB=1``, ``SingleRecord``), was not chosen.
+
+    Of a type also what would have to be true for it to win. Raises CatalogueError where the subject is no type that
+    the plan considered and no setting, or a value that the API does not allow for this input.
     """
+    name, equals, value = subject.partition("=")
+    if subject.lower() in {"singlerecord", "multirecord"}:
+        name, equals, value = "BatchStrategy", "=", subject
+    if not equals:
+        return _why_not_type(plan, subject)
+    known = {"maxpayloadmb": "MaxPayloadInMB"} | {setting.lower(): setting for setting in _SETTINGS}
+    setting = known.get(name.strip().lower().replace("_", "").replace("-", ""))
+    if setting is None:
+        raise CatalogueError(f"{name!r} is not a setting that a plan decides; these are: {', '.join(_SETTINGS)}")
+    return _why_not_setting(plan, setting, value.strip())
+
+
+def _why_not_setting(plan: Plan, setting: str, value: str) -> Iterator[str]:
+    rows = {row.value.lower(): row for row in plan.settings if row.setting == setting}
+    found = rows.get(value.lower())
+    if found is None:
+        among = list(rows.values())
+        listed = f"{among[0].value} to {among[-1].value}" if len(among) > 2 else " or ".join(r.value for r in among)
+        raise CatalogueError(
+            f"{setting}={value} is not possible for this input and goal; the plan decided among {listed or 'none'}. "
+            "The largest record must fit MaxPayloadInMB with 1 % to spare, and the product of MaxPayloadInMB and "
+            "MaxConcurrentTransforms may not exceed 100."
+        )
+    chosen = plan.configuration
+    own = {
+        "BatchStrategy": chosen.batch_strategy,
+        "MaxPayloadInMB": str(chosen.max_payload_mb),
+        "MaxConcurrentTransforms": str(chosen.max_concurrent_transforms),
+        "InstanceCount": str(chosen.instance_count),
+    }[setting]
+    if found.value == own:
+        yield f"{setting}={own} is the choice."
+        return
+    yield from _against_setting(plan, found)
+
+
+def _against_setting(plan: Plan, row: SettingBest) -> Iterator[str]:
+    """The best under the setting beside the choice, in both objectives; what it breaks."""
+    cost, finish = plan.estimate.cost_usd.mid, plan.estimate.finish_s.mid
+    words = (
+        f"{difference(cost, row.cost_usd, ('dearer', 'cheaper', 'equally dear'))}, "
+        f"{difference(finish, row.finish_s, ('slower', 'faster', 'equally fast'))}"
+    )
+    yield (
+        f"With {row.setting}={row.value}, the best on {plan.configuration.instance_type} is {row.instance_count} x, "
+        f"{row.batch_strategy}, {row.max_payload_mb} MB x {row.max_concurrent_transforms}: {show_usd(row.cost_usd)}, "
+        f"{show_seconds(row.finish_s)}; {words} than the choice."
+    )
+    if row.breaks:
+        yield f"It is not allowed: {row.breaks}."
+        return
+    by_time = plan.goal.objective == "time"
+    gap = row.finish_s / finish - 1 if by_time else row.cost_usd / cost - 1
+    if abs(gap) < WITHIN_NOISE:
+        yield (
+            f"That is within noise (±{WITHIN_NOISE:.0%} between settings of one type): the choice has the fewest "
+            "requests in flight and the smallest payload of such equals."
+        )
+
+
+def _why_not_type(plan: Plan, name: str) -> Iterator[str]:
     asked = instance_type(name).name
     if asked == plan.configuration.instance_type:
         yield f"{asked} is the choice."

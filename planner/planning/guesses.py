@@ -10,7 +10,6 @@ from planner.planning.plan import Alternative, Estimate
 from planner.planning.rates import Limit
 from planner.planning.search import Candidate
 from planner.planning.space import MAX_PAYLOAD_MB, BatchStrategy, Packing
-from planner.units import show_seconds, show_usd
 
 DEFAULT_PAYLOAD_MB = 6
 """MaxPayloadInMB where neither the request nor the container says otherwise; MaxConcurrentTransforms is 1 then, and
@@ -56,11 +55,10 @@ def guesses(case: Case, choice: Candidate, chosen: Estimate) -> list[Alternative
 
 def broken(case: Case, limit: Limit, value: Estimate) -> str:
     """In words: the limit that rejects an estimate."""
-    confidence, goal = f"at {case.goal.confidence:.0%} confidence", case.goal
-    if limit == "deadline" and goal.deadline_s is not None:
-        return f"misses the deadline of {show_seconds(goal.deadline_s)} {confidence}"
-    if limit == "budget" and goal.budget_usd is not None:
-        return f"exceeds the budget of {show_usd(goal.budget_usd)} {confidence}"
+    if limit in {"deadline", "budget"}:
+        return f"{'misses' if limit == 'deadline' else 'exceeds'} the {limit} (at {case.goal.confidence:.0%})"
+    if limit == "quota":
+        return f"exceeds the quota of {case.goal.quotas[value.price.instance_type]}"
     if limit == "objects":
         objects = case.problem.layout.objects
         return f"{value.idle_instances} of its instances never get one of the {objects} objects and are paid for"

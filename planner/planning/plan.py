@@ -1,10 +1,12 @@
 """The answer and everything a reader needs to check it by hand."""
 
+from collections.abc import Mapping
+
 from planner.catalogue.prices import Price
 from planner.documents import Document, Json, Value
 from planner.interval import Interval
 from planner.performance.prediction import Bottleneck
-from planner.planning.space import Configuration
+from planner.planning.space import BatchStrategy, Configuration
 
 
 class Goal(Value, frozen=True, kw_only=True):
@@ -20,6 +22,13 @@ class Goal(Value, frozen=True, kw_only=True):
     instance_types: tuple[str, ...] = ()
     """Globs; empty: all."""
     max_instance_count: int
+    quotas: Mapping[str, int] = {}
+    """Most instances of a type at once ("ml.<type> for transform job usage"), where one was given."""
+    prices: Mapping[str, float] = {}
+    """US dollars per instance-hour that were given in place of the catalogue's."""
+    savings_plan: float = 0.0
+    """Fraction that was taken off the catalogue's prices, 0 to 1."""
+    runs_per_month: float | None = None
 
 
 class Workload(Value, frozen=True, kw_only=True):
@@ -115,6 +124,23 @@ class TypeBest(Value, frozen=True, kw_only=True):
     within_noise: bool
 
 
+class SettingBest(Value, frozen=True, kw_only=True):
+    """The best that the chosen type can do under one value of one setting (`explain --why-not NAME=VALUE`)."""
+
+    setting: str
+    """BatchStrategy, MaxPayloadInMB, MaxConcurrentTransforms or InstanceCount."""
+    value: str
+    instance_count: int
+    batch_strategy: BatchStrategy
+    max_payload_mb: int
+    max_concurrent_transforms: int
+    cost_usd: float
+    finish_s: float
+    """Both in the middle estimate."""
+    breaks: str
+    """In words: the limit that even the best breaks; empty where none is."""
+
+
 class Reshard(Value, frozen=True, kw_only=True):
     """A layout of the input in equal objects that would be cheaper (or faster), and what would be chosen for it."""
 
@@ -147,7 +173,18 @@ class Sensitivity(Value, frozen=True, kw_only=True):
     choice_holds: bool
     """Whether the plan's choice would still meet the constraints."""
     saving_usd: float | None = None
-    """What the new choice costs less than the plan's choice costs today; None without a new one."""
+    """What the new optimum costs less than today's exact optimum; None without a new one."""
+
+
+class ExactOptimum(Value, frozen=True, kw_only=True):
+    """The exact optimum of the space, where a simpler setting of its type and count was chosen in its place."""
+
+    configuration: Configuration
+    cost_usd: float
+    finish_s: float
+    """Both in the middle estimate."""
+    reason: str
+    """In words: what was given up, and for what."""
 
 
 class Plan(Document, frozen=True, kw_only=True, tag="plan"):
@@ -157,13 +194,20 @@ class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     workload: Workload
     configuration: Configuration
     estimate: Estimate
+    exact_optimum: ExactOptimum | None = None
+    """None: the choice is the exact optimum itself."""
+    monthly_cost_usd: Interval | None = None
+    """Of `Goal.runs_per_month` such jobs. The bounds grow with the number of jobs: what is not known of one is not
+    known of the others either."""
     alternatives: tuple[Alternative, ...]
     rejections: tuple[Rejection, ...]
     pareto: tuple[Alternative, ...]
     """Cost against finish time, cheapest first, mutually non-dominated in the middle estimates."""
     types: tuple[TypeBest, ...] = ()
-    """The best configuration of every instance type that was searched, cheapest (or fastest) first, the choice among
-    them; of types that cannot meet the constraints the one that comes nearest."""
+    """The best configuration of every instance type that was searched, the choice first, then cheapest (or fastest)
+    first; of types that cannot meet the constraints the one that comes nearest."""
+    settings: tuple[SettingBest, ...] = ()
+    """Of the chosen type: the best under every value of every setting."""
     sensitivity: tuple[Sensitivity, ...] = ()
     reshard: Reshard | None = None
     """None: no layout of equal objects that was tried is better by 3 % of the objective."""

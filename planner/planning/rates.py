@@ -19,7 +19,7 @@ from planner.performance.prediction import BOTTLENECKS, Bounds, Columns
 from planner.planning.space import Floats, Ints, Settings
 from planner.units import GIB
 
-Limit: TypeAlias = Literal["none", "memory", "time-out", "response", "objects", "deadline", "budget"]
+Limit: TypeAlias = Literal["none", "memory", "time-out", "response", "objects", "quota", "deadline", "budget"]
 LIMITS: Final[tuple[Limit, ...]] = get_args(Limit)
 """Codes of the rejection columns: 0 is feasible. "objects": more instances than objects, which is idle money: an
 object is never divided, so instance K + 1 of K objects never gets one, and the bill grows by it."""

@@ -162,6 +162,7 @@ def _bounds(space: Bounded, wish: Wish) -> Floats:
     if wish.budget_usd is not None:
         bound[late_cost * _ROUNDING > wish.budget_usd] = np.inf
     bound[:, problem.layout.objects :] = np.inf
+    bound[n > problem.quota[:, None]] = np.inf
     return bound
 
 
@@ -198,6 +199,12 @@ def _candidate(
     return Candidate(t=t, n=n, k=k, cost_usd=float(cost), finish_s=float(finish), key=key)
 
 
+def candidate(problem: Problem, objective: Objective, t: int, n: int, k: int) -> Candidate:
+    """The candidate at one place, with its middle cost and finish time."""
+    mid = outcome(problem, np.array([t]), np.array([n]), np.array([k]))
+    return _candidate(problem, objective, (t, n, k), (float(mid.cost_usd[0]), float(mid.finish_s[0])))
+
+
 def pareto(space: Bounded, types: Collection[int] | None = None) -> list[Candidate]:
     """The exact front of mid cost against mid finish time, cheapest first, over all that keeps the limits of its type.
 
@@ -205,7 +212,8 @@ def pareto(space: Bounded, types: Collection[int] | None = None) -> list[Candida
     budget do not apply: the front is where one sees what another deadline would cost.
     """
     problem = space.problem
-    exists = np.isfinite(space.makespan[:, : problem.layout.objects])
+    counts = np.arange(1, min(problem.max_count, problem.layout.objects) + 1)
+    exists = np.isfinite(space.makespan[:, : len(counts)]) & (counts <= problem.quota[:, None])
     if types is not None:
         exists[[t for t in range(len(problem.names)) if t not in types]] = False
     t, column = np.nonzero(exists)

@@ -10,12 +10,13 @@ from planner.performance.prediction import Bounds
 from planner.planning.case import Case
 from planner.planning.evaluate import Problem, outcome
 from planner.planning.figures import configuration
+from planner.planning.parsimony import Settled
 from planner.planning.plan import Sensitivity
 from planner.planning.search import Candidate, Wish, best, bounded
 from planner.planning.space import Floats
 from planner.units import show_seconds
 
-PRICE_RISE: Final = 1.1
+PRICE_CHANGE: Final = 0.1
 MORE_TIME_S: Final = 3600.0
 
 
@@ -27,12 +28,13 @@ class _Variant:
     wish: Wish
 
 
-def sensitivities(case: Case, choice: Candidate) -> tuple[Sensitivity, ...]:
+def sensitivities(case: Case, chosen: Settled) -> tuple[Sensitivity, ...]:
     """What is chosen under each changed assumption: start-up, speed and price of the chosen type, objects, deadline."""
-    return tuple(_searched(case, choice, variant) for variant in _variants(case, choice))
+    return tuple(_searched(case, chosen, variant) for variant in _variants(case, chosen.choice))
 
 
-def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
+def _searched(case: Case, chosen: Settled, variant: _Variant) -> Sensitivity:
+    choice = chosen.choice
     at = (np.array([choice.t]), np.array([choice.n]), np.array([choice.k]))
     middle = outcome(variant.problem, *at)
     asked = outcome(variant.problem, *at, variant.wish.score)
@@ -40,7 +42,6 @@ def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
     own = float(middle.finish_s[0] if by_time else middle.cost_usd[0])
     found = best(bounded(variant.problem), variant.wish, types=case.allowed)
     new = found[0] if found else None
-    today = float(outcome(case.problem, *at).cost_usd[0])
     return Sensitivity(
         assumption=variant.assumption,
         change=variant.change,
@@ -51,7 +52,7 @@ def _searched(case: Case, choice: Candidate, variant: _Variant) -> Sensitivity:
             (variant.wish.deadline_s is None or asked.finish_s[0] <= variant.wish.deadline_s)
             and (variant.wish.budget_usd is None or asked.cost_usd[0] <= variant.wish.budget_usd)
         ),
-        saving_usd=None if new is None else today - new.cost_usd,
+        saving_usd=None if new is None else chosen.exact.cost_usd - new.cost_usd,
     )
 
 
@@ -68,14 +69,15 @@ def _variants(case: Case, choice: Candidate) -> Iterator[_Variant]:
             problem=replace(problem, layout=replace(problem.layout, share=random)),
             wish=wish,
         )
-    prices = problem.usd_per_hour.copy()
-    prices[_same_type(problem, choice)] *= PRICE_RISE
-    yield _Variant(
-        assumption="price",
-        change=f"{problem.names[choice.t]} 10 % dearer: ${prices[choice.t]:.4f} per hour",
-        problem=replace(problem, usd_per_hour=prices),
-        wish=wish,
-    )
+    for words, factor in (("dearer", 1 + PRICE_CHANGE), ("cheaper", 1 - PRICE_CHANGE)):
+        prices = problem.usd_per_hour.copy()
+        prices[_same_type(problem, choice)] *= factor
+        yield _Variant(
+            assumption="price",
+            change=f"{problem.names[choice.t]} {abs(factor - 1):.0%} {words}: ${prices[choice.t]:.4f} per hour",
+            problem=replace(problem, usd_per_hour=prices),
+            wish=wish,
+        )
     if wish.deadline_s is not None:
         later = wish.deadline_s + MORE_TIME_S
         yield _Variant(

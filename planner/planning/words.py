@@ -5,17 +5,22 @@ from dataclasses import replace
 
 from planner.interval import Interval
 from planner.planning.case import Case
+from planner.planning.explain import start_up_dominates
 from planner.planning.figures import estimate
-from planner.planning.plan import Estimate
+from planner.planning.plan import Estimate, Workload
 from planner.planning.search import Candidate, best
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
+from planner.profiling.profile import Profile
 from planner.units import show_bytes, show_seconds, show_usd
+
+DESCRIBED = "described"
+"""`Dataset.input` of an input that was given by numbers (`planner.records.layout.describe`)."""
 
 SIZE_MISMATCH = 1.25
 """Records this many times larger or smaller than the profiled sample are another workload."""
 
 
-def assumptions(case: Case, settings: Configuration, value: Estimate) -> Iterator[str]:
+def assumptions(case: Case, settings: Configuration, value: Estimate, work: Workload) -> Iterator[str]:
     """What the estimate takes for granted, each with the number that it put in."""
     times, price, rate = case.times, value.price, value.throughput_records_per_s
     yield (
@@ -31,6 +36,11 @@ def assumptions(case: Case, settings: Configuration, value: Estimate) -> Iterato
         f"Price: ${price.usd_per_hour:.4f} per instance-hour in {price.region}, {price.basis} "
         f"({price.source}, {price.date})."
     )
+    if case.goal.runs_per_month is not None:
+        yield (
+            f"Month: {case.goal.runs_per_month:g} runs of this job alike; the interval grows with their number, since "
+            "what is not known of one is not known of the others."
+        )
     yield (
         f"Speed: public benchmarks of {settings.instance_type} beside the profiled host, with their spread; "
         f"one instance does {rate.mid:,.0f} records/s ({rate.low:,.0f} to {rate.high:,.0f})."
@@ -42,11 +52,41 @@ def assumptions(case: Case, settings: Configuration, value: Estimate) -> Iterato
             f"records; the upper bounds allow for objects placed at random ({share.high[n]:.1%}). AWS documents that "
             "none is divided, not which goes where."
         )
+    yield from _of_input(case, work)
+
+
+def _of_input(case: Case, work: Workload) -> Iterator[str]:
+    """How the input came to be known, where it was not read as it stands."""
+    described = case.dataset.input == DESCRIBED
+    claims = ["described, not read: records of one size, in objects as even as can be"] * described
+    claims += [f"taken {work.repeat:,} times over, each object's twins next to it in key order"] * (work.repeat > 1)
+    if claims:
+        yield f"Input: {'; '.join(claims)}."
 
 
 def warnings(case: Case, settings: Configuration, value: Estimate) -> tuple[str, ...]:
     """What a reader should know before trusting the plan; only what applies."""
-    return (*case.profile.warnings, *case.dataset.warnings, *_of_model(case, value), *_of_layout(case, settings, value))
+    # A described input carries no other warning than that it is one, which stands among the assumptions.
+    of_input = () if case.dataset.input == DESCRIBED else case.dataset.warnings
+    return (*_of_profile(case.profile), *of_input, *_of_model(case, value), *_of_layout(case, settings, value))
+
+
+def _of_profile(profile: Profile) -> Iterator[str]:
+    """The session's warnings, and one line each for the points left out and the points with a remark."""
+    left_out = [line for line in profile.warnings if line.startswith("not measured:")]
+    yield from (line for line in profile.warnings if line not in left_out)
+    if len(left_out) == 1:
+        yield left_out[0]
+    elif left_out:
+        yield f"{left_out[0]}; and {len(left_out) - 1} more such lines, which `planner profile` shows."
+    remarked = [row for row in profile.measurements if row.warnings]
+    if remarked:
+        shares = [row.disturbed_share for row in remarked if row.disturbed_share is not None]
+        other = f", other programs taking up to {max(shares):.0%} of the machine" if max(shares, default=0) > 0 else ""
+        yield (
+            f"{len(remarked)} of {len(profile.measurements)} profiled points carry remarks"
+            f"{other}; the first: {remarked[0].warnings[0]}."
+        )
 
 
 def _of_model(case: Case, value: Estimate) -> Iterator[str]:
@@ -74,10 +114,7 @@ def _of_model(case: Case, value: Estimate) -> Iterator[str]:
 def _of_layout(case: Case, settings: Configuration, value: Estimate) -> Iterator[str]:
     layout, n = case.problem.layout, settings.instance_count
     if value.startup_s.mid > value.makespan_s.mid:
-        yield (
-            f"Start-up ({show_seconds(value.startup_s.mid)}) is longer than the work "
-            f"({show_seconds(value.makespan_s.mid)}): batch several inputs into one job, or use an endpoint."
-        )
+        yield start_up_dominates(value)
     uneven = value.busiest_instance_share * n
     if uneven > 1.1:
         work_usd = value.cost_usd.mid * value.makespan_s.mid / value.billed_s.mid * (1 - 1 / uneven)
@@ -149,6 +186,8 @@ def _widen(case: Case) -> Iterator[str]:
     objects = case.problem.layout.objects
     if case.goal.instance_types:
         yield "widen --instance-type"
+    if case.goal.quotas:
+        yield "raise --quota"
     if case.goal.max_instance_count < min(MAX_INSTANCE_COUNT, objects):
         yield "raise --max-instance-count"
     if objects < case.goal.max_instance_count:

@@ -85,5 +85,4 @@ def repeated(dataset: Dataset, times: int) -> Dataset:
         objects=tuple(replace(o, copies=o.copies * times) for o in dataset.objects),
         record_sizes=replace(sizes, count=sizes.count * times, total_bytes=sizes.total_bytes * times),
         requests_by_payload_mb=None if requests is None else tuple(count * times for count in requests),
-        warnings=(*dataset.warnings, f"taken {times:,} times over") if times > 1 else dataset.warnings,
     )

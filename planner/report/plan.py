@@ -130,6 +130,10 @@ def _facts(plan: Plan) -> "Table":
     if plan.configuration.environment:
         variables = ", ".join(f"{name}={text}" for name, text in plan.configuration.environment.items())
         table.add_row("environment", Text(variables))
+    if plan.monthly_cost_usd is not None:
+        table.add_row("a month", f"{_dollars(plan.monthly_cost_usd)} for {plan.goal.runs_per_month:g} runs")
+    if plan.exact_optimum is not None:
+        table.add_row("simplified", Text(plan.exact_optimum.reason))
     table.add_row("searched", f"{plan.candidates:,} configurations")
     return table
 
@@ -147,7 +151,7 @@ def _table(rows: Sequence[Alternative]) -> "Table":
         strategy = "" if held.batch_strategy == "MultiRecord" else " SingleRecord"
         settings = f"{held.max_payload_mb} MB x {held.max_concurrent_transforms}{strategy}"
         table.add_row(
-            row.title,
+            row.title.partition(", ")[0],  # the configuration stands beside it
             f"{held.instance_count} x {held.instance_type}\n{settings}",
             show_seconds(row.estimate.finish_s.mid),
             show_usd(row.estimate.cost_usd.mid),

@@ -55,7 +55,7 @@ def test_the_text_lets_a_reader_repeat_the_arithmetic(profile: Path) -> None:
 def test_the_text_shows_what_lost_and_what_was_refused(profile: Path) -> None:
     shown = run(profile, *NUMBERS).stdout
     assert "Runners-up" in shown
-    assert "service defaults, 1 x m5.xlarge" in shown
+    assert "service defaults" in shown
     assert "accelerator: ml.g5.xlarge" in shown
     assert "What this rests on" in shown
 

@@ -129,6 +129,7 @@ def problem(
     times: Startup | None = None,
     packings: Sequence[Packing] | None = None,
     caps: Caps | None = None,
+    quota: Sequence[int] | None = None,
 ) -> Problem:
     """The arrays of a small problem; all undominated packings unless some are named."""
     columns = settings(tuple(undominated(every_packing(data)) if packings is None else packings))
@@ -149,4 +150,5 @@ def problem(
         settings=columns,
         rates=rates(model or AnalyticModel(), offers, columns, limits),
         layout=layout(data.objects, max_count),
+        quota=np.full(len(offers), max_count) if quota is None else np.array(quota),
     )

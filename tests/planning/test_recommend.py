@@ -11,6 +11,7 @@ from planner.errors import CatalogueError, InfeasibleError, InputMissingError, R
 from planner.interval import Interval
 from planner.jobs.request import draft_request
 from planner.performance.model import PerformanceModel
+from planner.planning.compare import SD_SAME_TYPE
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.profiling.profile import Profile
@@ -34,7 +35,9 @@ def test_the_choice_is_the_cheapest_of_everything_the_plan_lists() -> None:
     plan = plan_for()
     listed = [*plan.alternatives, *plan.pareto]
     assert len(listed) > 8
-    assert all(other.estimate.cost_usd.mid >= plan.estimate.cost_usd.mid for other in listed)
+    optimum_usd = plan.exact_optimum.cost_usd if plan.exact_optimum else plan.estimate.cost_usd.mid
+    assert all(other.estimate.cost_usd.mid >= optimum_usd * (1 - 1e-12) for other in listed)
+    assert plan.estimate.cost_usd.mid <= optimum_usd * (1 + SD_SAME_TYPE)
 
 
 def test_the_deadline_is_met_at_the_confidence_and_not_only_in_the_middle() -> None:

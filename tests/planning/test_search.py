@@ -18,7 +18,7 @@ from planner.planning.space import Packing, every_packing, undominated
 from planner.records.dataset import Dataset
 from tests.planning.cases import AnalyticModel, dataset, offer, problem, run
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -69,7 +69,7 @@ def brute_force(case: Problem, wish: Wish) -> list[tuple[Any, ...]]:
     for t, name in enumerate(case.names):
         for n in range(1, case.max_count + 1):
             for k in range(len(case.settings)):
-                if case.rates.limit[t, k] or n > case.layout.objects:
+                if case.rates.limit[t, k] or n > case.layout.objects or n > case.quota[t]:
                     continue
                 low, high = (slow_outcome(case, t, n, k, z) for z in (0.0, wish.score))
                 if wish.deadline_s is not None and high[0] > wish.deadline_s:
@@ -171,6 +171,20 @@ def test_asking_for_less_confidence_never_raises_the_objective(
     if before is not None:
         assert after is not None
         assert after.key[0] <= before.key[0]  # type: ignore[operator]
+
+
+@quick
+@given(data=inputs(), market=markets(), wish=wishes(), quota=st.lists(st.integers(0, 4), min_size=4, max_size=4))
+def test_quotas_are_kept_and_the_search_stays_exact_under_them(
+    data: Dataset, market: list[Offer], wish: Wish, quota: list[int]
+) -> None:
+    case = problem(data, market, packings=undominated(few(data)), max_count=4, quota=quota[: len(market)])
+    everything, found = brute_force(case, wish), cheapest(case, wish)
+    assert (found is None) == (not everything)
+    if found is not None:
+        assert found.n <= quota[found.t]
+        assert found.key[:2] == pytest.approx(everything[0][:2], rel=1e-12)
+    assert all(point.n <= quota[point.t] for point in pareto(bounded(case)))
 
 
 @quick
