@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from planner.container.contract import Response as Response
     from planner.container.contract import Startup as Startup
     from planner.container.contract import Usage as Usage
+    from planner.container.docker import DockerContainer as DockerContainer
     from planner.container.model_dir import ModelDirectoryContainer as ModelDirectoryContainer
     from planner.container.opening import open_container as open_container
     from planner.container.process import ProcessContainer as ProcessContainer
@@ -33,6 +34,7 @@ _CONTRACT = (
 )
 _MODULES = {
     **dict.fromkeys(_CONTRACT, "contract"),
+    "DockerContainer": "docker",
     "ModelDirectoryContainer": "model_dir",
     "ProcessContainer": "process",
     "UrlContainer": "url",
@@ -43,6 +45,7 @@ __all__ = [
     "Address",
     "Container",
     "ContainerDescription",
+    "DockerContainer",
     "ExecutionParameters",
     "Limits",
     "ModelDirectoryContainer",

@@ -165,8 +165,11 @@ def digest_model(folder: Path) -> str:
 class OpenModel:
     """A model ready to be served from a folder, and the promise to remove that folder if it was ours."""
 
-    def __init__(self, path: Path, limits: ArchiveLimits | None = None) -> None:
-        """Raises InputMissingError if there is nothing at the path, ModelArchiveError if it is not a model."""
+    def __init__(self, path: Path, limits: ArchiveLimits | None = None, *, needs_script: bool = True) -> None:
+        """Raises InputMissingError if there is nothing at the path, ModelArchiveError if it is not a model.
+
+        Without `needs_script` any files will do, and `script` is None: an image brings its own program.
+        """
         if not path.exists():
             raise InputMissingError(f"{path}: no such model directory or model.tar.gz")
         self._finalizer: weakref.finalize[..., OpenModel] | None = None
@@ -178,7 +181,7 @@ class OpenModel:
         try:
             if self._finalizer is not None:
                 extract_model(path, self.folder, limits)
-            self.script = self._find_script(path)
+            self.script = self._find_script(path) if needs_script else None
             self.digest = digest_model(self.folder)
         except BaseException:
             self.close()

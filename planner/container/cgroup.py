@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, ClassVar, Literal
+from typing import IO, Literal
 
 _serial = itertools.count()
 _REMOVAL_S = 2.0
@@ -43,7 +43,7 @@ class MemoryReading:
     """Highest usage since the last reading with `restart`; the present usage where the kernel does not tell."""
 
 
-def _fields(path: Path) -> dict[str, int]:
+def read_fields(path: Path) -> dict[str, int]:
     """The ``name number`` lines of a cgroup file."""
     pairs = (line.split() for line in path.read_text().splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
@@ -80,7 +80,7 @@ def hierarchies(mountinfo: str, own_groups: str) -> list[Hierarchy]:
 class Cgroup(ABC):
     """The groups of one container in the hierarchies that count CPU time and memory."""
 
-    source: ClassVar[Literal["cgroup-v1", "cgroup-v2"]]
+    source: Literal["cgroup-v1", "cgroup-v2"]
 
     def __init__(self, *, cpu: Path, memory: Path) -> None:
         self._cpu = cpu
@@ -107,8 +107,13 @@ class Cgroup(ABC):
     def oom_kills(self) -> int:
         """How many processes the kernel killed because of the memory limit."""
 
+    @abstractmethod
+    def release(self) -> None:
+        """Close the files that are held open; the groups stay."""
+
     def close(self) -> None:
         """Kill what is still inside and remove the groups."""
+        self.release()
         deadline = time.monotonic() + _REMOVAL_S
         for folder in self.folders:
             while folder.exists() and time.monotonic() < deadline:
@@ -145,20 +150,27 @@ class CgroupV1(Cgroup):
 
     def memory(self, *, restart: bool) -> MemoryReading:
         """Usage and cache; the high-water mark restarts when it is overwritten."""
+        usage = int((self._memory / "memory.usage_in_bytes").read_text())
         high_water = self._memory / "memory.max_usage_in_bytes"
         highest = int(high_water.read_text())
         if restart:
-            high_water.write_text("0")
-        fields = _fields(self._memory / "memory.stat")
+            try:
+                high_water.write_text("0")
+            except PermissionError:  # another user's group: its mark stands for the group's whole life
+                highest = usage
+        fields = read_fields(self._memory / "memory.stat")
         return MemoryReading(
-            usage_bytes=int((self._memory / "memory.usage_in_bytes").read_text()),
+            usage_bytes=usage,
             file_bytes=fields["total_inactive_file"] + fields["total_active_file"],
             high_water_bytes=highest,
         )
 
     def oom_kills(self) -> int:
         """``oom_kill`` of memory.oom_control (Linux 4.13 and later)."""
-        return _fields(self._memory / "memory.oom_control").get("oom_kill", 0)
+        return read_fields(self._memory / "memory.oom_control").get("oom_kill", 0)
+
+    def release(self) -> None:
+        """Nothing: none is."""
 
 
 class CgroupV2(Cgroup):
@@ -190,7 +202,7 @@ class CgroupV2(Cgroup):
 
     def cpu_s(self) -> float:
         """``usage_usec`` of cpu.stat, in microseconds."""
-        return _fields(self._cpu / "cpu.stat")["usage_usec"] / 1e6
+        return read_fields(self._cpu / "cpu.stat")["usage_usec"] / 1e6
 
     def memory(self, *, restart: bool) -> MemoryReading:
         """Usage and cache; the high-water mark of this open file restarts where the kernel can."""
@@ -201,7 +213,7 @@ class CgroupV2(Cgroup):
             highest = int(self._peak.read())
             if restart:
                 self._restart_peak()
-        fields = _fields(self._memory / "memory.stat")
+        fields = read_fields(self._memory / "memory.stat")
         return MemoryReading(
             usage_bytes=usage,
             file_bytes=fields["inactive_file"] + fields["active_file"],
@@ -210,14 +222,13 @@ class CgroupV2(Cgroup):
 
     def oom_kills(self) -> int:
         """``oom_kill`` of memory.events."""
-        return _fields(self._memory / "memory.events").get("oom_kill", 0)
+        return read_fields(self._memory / "memory.events").get("oom_kill", 0)
 
-    def close(self) -> None:
-        """Close the high-water file, kill what is still inside, remove the group."""
+    def release(self) -> None:
+        """Close the high-water file; the group stays."""
         if self._peak is not None:
             self._peak.close()
             self._peak = None
-        super().close()
 
 
 def make_cgroup(mounted: Sequence[Hierarchy] | None = None) -> Cgroup:

@@ -16,7 +16,8 @@ class Limits(Value, frozen=True, kw_only=True):
     """What the container may use of the host."""
 
     cpus: float | None = None
-    """Whole CPUs it is pinned to; None: all of the host's."""
+    """Whole CPUs it is pinned to; None: all of the host's. A fraction, which only Docker takes, is a quota: the share
+    of each 100 ms after which the container is halted."""
     memory_bytes: int | None = None
     cpu_set: tuple[int, ...] | None = None
     """Numbers of those CPUs, where the caller chooses them (several containers side by side); None: the last ones."""
@@ -56,7 +57,12 @@ class Usage(Value, frozen=True, kw_only=True):
     """In use now."""
     memory_peak_bytes: int
     """Highest value since the start or the last `reset_memory_peak`."""
-    source: Literal["cgroup-v1", "cgroup-v2", "process-tree"]
+    throttled_periods: int | None = None
+    """Periods of 100 ms in which a CPU quota halted it, since the start; None: it has no quota."""
+    throttled_s: float | None = None
+    """Seconds that its threads stood still for the quota, summed; None: it has no quota."""
+    source: Literal["cgroup-v1", "cgroup-v2", "process-tree", "engine"]
+    """Where these were read; "engine" is the Docker engine's own statistics."""
 
 
 class ContainerDescription(Value, frozen=True, kw_only=True):
@@ -66,7 +72,8 @@ class ContainerDescription(Value, frozen=True, kw_only=True):
     target: str
     """Image, command line, URL or model path, as given."""
     digest: str | None = None
-    """Image id, or sha256 of the model directory's content; None where the planner cannot know (url, command)."""
+    """Image id, sha256 of the model directory's content, or both where a model is mounted into an image; None where
+    the planner cannot know (url, command)."""
     environment: Mapping[str, str]
     """What the user set; never the caller's own environment."""
     limits: Limits

@@ -57,7 +57,7 @@ class UsageMeter(Protocol):
         ...
 
 
-class _Sampler:
+class Sampler:
     """Calls a function every period on a thread of its own, until closed."""
 
     def __init__(self, sample: Callable[[], object], period_s: float) -> None:
@@ -71,9 +71,11 @@ class _Sampler:
             self._sample()
 
     def begin(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
+        """End it, and wait for that."""
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -87,7 +89,7 @@ class CgroupMeter:
         self._lock = threading.Lock()
         self._file_bytes = 0
         self._peak_bytes = 0
-        self._sampler = _Sampler(self.sample, _PERIOD_S)
+        self._sampler = Sampler(self.sample, _PERIOD_S)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -148,7 +150,7 @@ class ProcessTreeMeter:
         self._supervisor = 0
         self._cpu_s = 0.0
         self._peak_bytes = 0
-        self._sampler = _Sampler(self.sample, _PERIOD_S)
+        self._sampler = Sampler(self.sample, _PERIOD_S)
 
     def begin(self, supervisor: int) -> None:
         """Follow the descendants of the supervisor."""

@@ -219,7 +219,7 @@ class OwnedContainerContract(ContainerContract):
             import sys, tempfile
             tempfile.tempdir = {str(scratch)!r}
             from pathlib import Path
-            from planner.container import ModelDirectoryContainer, ProcessContainer
+            from planner.container import DockerContainer, ModelDirectoryContainer, ProcessContainer
             container = {self.source()}
             container.start()
             print("started", flush=True)

@@ -19,6 +19,7 @@ PLAIN = shlex.join([sys.executable, str(HERE / "servers" / "plain.py"), str(MODE
 
 def listens(address: Address) -> bool:
     with socket.socket() as probe:
+        probe.settimeout(1)  # a container's own address is no longer this machine's once it is gone
         return probe.connect_ex((address.host, address.port)) == 0
 
 

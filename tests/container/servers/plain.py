@@ -1,6 +1,7 @@
 """The hosting contract by hand, over the same inference.py as the model directory: python plain.py MODEL_DIR.
 
-PARAMETERS in the environment is the body of /execution-parameters; without it that route answers 404.
+PARAMETERS in the environment is the body of /execution-parameters; without it that route answers 404. BIND is the
+address to listen at: in a container that is every one of its own.
 """
 
 # ruff: noqa: T201 - what a server prints is its log
@@ -53,4 +54,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 print("serving", flush=True)
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+address = (os.environ.get("BIND", "127.0.0.1"), int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+ThreadingHTTPServer(address, Handler).serve_forever()
