@@ -75,7 +75,7 @@ line: the port.""",
     callback=_rules,
     help="What runs in place of a Model's Image, whose NAME may have wildcards: a command (its port is in "
     "SAGEMAKER_BIND_TO_PORT, the unpacked ModelDataUrl in SM_MODEL_DIR), or model-dir for the ModelDataUrl served by "
-    "gunicorn, or a model folder or archive of this machine. Repeatable.",
+    "gunicorn, or a model folder or archive of this machine. Repeatable. [default: Docker runs the image]",
 )
 @click.option(
     "--quota",
@@ -100,6 +100,11 @@ line: the port.""",
     show_default=True,
     help="How long a container may take to answer /ping with 200. The service gives it 30 minutes.",
 )
+@click.option(
+    "--network",
+    is_flag=True,
+    help="Let images that Docker runs reach the network, as the service does; other servers have it anyway.",
+)
 def command(
     *,
     port: int,
@@ -110,6 +115,7 @@ def command(
     total_quota: int | None,
     startup_delay: float,
     startup_timeout: float,
+    network: bool,
 ) -> None:
     """Serve a local SageMaker API whose transform jobs run for real, on this machine.
 
@@ -128,6 +134,7 @@ def command(
         images=tuple(ImageRule(image=image, server=server) for image, server in images),
         startup_delay_s=startup_delay,
         container_startup_timeout_s=startup_timeout,
+        network=network,
     )
     _serve(execution, Quotas(by_type=quotas, total=total_quota), port)
 

@@ -37,6 +37,8 @@ class Execution:
     startup_delay_s: float = 0.0
     """Between CreationTime and TransformStartTime: what the service needs to provision instances."""
     container_startup_timeout_s: float = STARTUP_TIMEOUT_S
+    network: bool = False
+    """Whether containers of Docker reach the network, as those of the service do without isolation."""
 
 
 class Runs:
@@ -56,6 +58,7 @@ class Runs:
             storage=self._execution.storage,
             images=self._execution.images,
             startup_timeout_s=self._execution.container_startup_timeout_s,
+            network=self._execution.network,
             endpoint=os.getpid(),
         )
         run = _Run(store, job, order, self._storage, self._execution.startup_delay_s, on_end=self._forget)

@@ -9,7 +9,7 @@ from planner.container.archive import extract_model
 from planner.container.contract import Container, Limits
 from planner.container.process import STARTUP_TIMEOUT_S
 from planner.documents import Json, Value
-from planner.errors import ContainerStartError
+from planner.errors import ContainerStartError, MissingDependencyError
 
 if TYPE_CHECKING:
     from planner.jobs.local import OpenInstance
@@ -41,20 +41,19 @@ def instance_opener(
     archive: Path | None,
     scratch: Path,
     startup_timeout_s: float = STARTUP_TIMEOUT_S,
+    network: bool = False,
 ) -> "OpenInstance":
     """Makes the containers of a job from a Model's ContainerDefinition; the Model's Environment is below the job's.
 
     archive: the Model's model.tar.gz, fetched. A command finds it unpacked in the folder that SM_MODEL_DIR names, where
-    a container of the service has /opt/ml/model. Raises ContainerStartError when nothing can run the image,
-    ModelArchiveError.
+    a container of the service has /opt/ml/model. An image without a rule is run by Docker; network is for those alone.
+    Raises ContainerStartError, ModelArchiveError.
     """
     image = container["Image"]
+    own = {str(name): str(value) for name, value in container.get("Environment", {}).items()}
     rule = rule_for(image, rules)
     if rule is None:
-        raise ContainerStartError(
-            f"nothing runs the image {image} here: map it with --image '{image}=COMMAND' or --image '{image}=model-dir'"
-        )
-    own = {str(name): str(value) for name, value in container.get("Environment", {}).items()}
+        return _docker_opener(image, archive, own, startup_timeout_s=startup_timeout_s, network=network)
     model_dir, command = _served(rule, archive)
     if command is not None and archive is not None:
         folder = scratch / "model"
@@ -72,6 +71,30 @@ def instance_opener(
             limits=limits,
             startup_timeout_s=startup_timeout_s,
         )
+
+    return open_instance
+
+
+def _docker_opener(
+    image: str, archive: Path | None, own: Mapping[str, str], *, startup_timeout_s: float, network: bool
+) -> "OpenInstance":
+    def open_instance(environment: Mapping[str, str], limits: Limits) -> Container:
+        from planner.container import open_container
+
+        try:
+            return open_container(
+                image=image,
+                model_dir=archive,
+                environment={**own, **environment},
+                limits=limits,
+                startup_timeout_s=startup_timeout_s,
+                network=network,
+            )
+        except (ContainerStartError, MissingDependencyError) as error:
+            raise ContainerStartError(
+                f"nothing runs the image {image} here: map it with --image '{image}=COMMAND' or "
+                f"--image '{image}=model-dir'. Docker does not: {error}"
+            ) from error
 
     return open_instance
 

@@ -51,6 +51,7 @@ class Order(Value, frozen=True, kw_only=True):
     storage: StorageSettings
     images: tuple[ImageRule, ...]
     startup_timeout_s: float
+    network: bool
     endpoint: int
     """Process that waits for the outcome; when it is gone, nobody else removes the scratch folder."""
 
@@ -111,6 +112,7 @@ def _carried_out(order: Order, scratch: Path) -> Outcome:
         archive=_archive(storage, order.container, scratch),
         scratch=scratch,
         startup_timeout_s=order.startup_timeout_s,
+        network=order.network,
     )
     names = _staged(storage, inputs, scratch)
     folder = scratch / "output"
