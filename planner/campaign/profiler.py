@@ -4,48 +4,46 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from planner.campaign.points import (
-    Point,
-    Refused,
-    Skipped,
-    checkerboard,
-    concurrency_ladder,
-    records_ladder,
-    run_points,
-)
+from planner.campaign.adaptive import POINTS, run_adaptive
+from planner.campaign.bench import Bench, Skipped, point_of, run_points
+from planner.campaign.bodies import with_largest_body
+from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
 from planner.campaign.resume import missing_points, previous_profile
-from planner.container.contract import Container, Response
+from planner.campaign.session import Progress as Progress  # noqa: PLC0414 - part of this module, callers take it from here
+from planner.campaign.session import measuring, open_session, probe, workers_of
+from planner.container.contract import Container
 from planner.documents import replace, write_document
 from planner.errors import PlannerError
 from planner.profiling.calibrate import calibrate
-from planner.profiling.checks import check_response, divisible, media_type
+from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
 from planner.profiling.payloads import Sample, read_sample
-from planner.profiling.point import Conditions, measure_point
-from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile
+from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
 from planner.records.dataset import SplitType
-from planner.units import show_bytes
 
-REQUEST_TIMEOUT_S: Final = 60.0
-"""The default of most model servers (30 to 60 s): a slower request would fail inside the container anyway."""
+if TYPE_CHECKING:
+    from planner.campaign.deciding import Question
 
-_TOO_LARGE: Final = 413
-_QUICK_S: Final = 0.25
+BODY_SHARE: Final = 0.1
+"""So much of the time budget is kept for finding the largest body; what the points leave comes on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What the session is at, for whoever shows it."""
+class Design:
+    """What is to be measured."""
 
-    doing: str
-    measured: int = 0
-    planned: int = 0
-    measurement: Measurement | None = None
-    """The point that was just measured."""
+    points: tuple[Point, ...]
+    """To begin with; all of it, where there are no candidates."""
+    candidates: tuple[Point, ...] = ()
+    """Where the adaptive rule may go."""
+
+    @property
+    def planned(self) -> int:
+        """Points in all, as far as that can be told before."""
+        return POINTS if self.candidates else len(self.points)
 
 
 def profile(
@@ -58,39 +56,49 @@ def profile(
     time_budget_s: float = 60.0,
     records_per_request: Sequence[int] | None = None,
     concurrency: Sequence[int] | None = None,
+    points: Sequence[Point] | None = None,
+    question: "Question | None" = None,
+    tuning: Tuning | None = None,
     output: Path | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Profile:
     """Measurements of the container with requests cut from the sample in `payload`.
 
-    The container is started, and stopped on every way out. `time_budget_s` is for the load: it counts from when the
+    Which points is decided on the way, by what they tell about the recommendation: the highest throughput on this
+    host, or the plan that `question` makes of a profile; unless sizes, concurrencies or `points` are given. The
+    container is started, and stopped on every way out. `time_budget_s` is for the load: it counts from when the
     container is ready. After each point the profile so far is written to `output` (complete: false); with `resume`
     the points that such a file holds are not measured again. Raises the errors of `planner.errors` for records,
     container and profiling; those of a later point say that the file holds the earlier ones.
     """
     sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
     host = read_host()
-    planned = plan_points(container, sample, host, records_per_request, concurrency)
+    design = (
+        Design(points=tuple(points))
+        if points
+        else plan_points(container, sample, host, records_per_request, concurrency)
+    )
     previous = None
     if resume and output is not None:
         previous = previous_profile(output, container.description, sample.payload, host)
-    missing = missing_points(planned, previous)
-    if previous is not None and not missing:
-        return replace(previous, complete=True)
+    if (
+        previous is not None
+        and previous.complete
+        and (design.candidates or not missing_points(design.points, previous))
+    ):
+        return previous
     progress(Progress(doing="calibrating the load generator"))
     load_generator = calibrate(sample.first_body(1))
     try:
         progress(Progress(doing="starting the container"))
-        opening = _open(container, sample, host, load_generator)
-        begin = (
-            replace(opening, created_at=previous.created_at, measurements=previous.measurements)
-            if previous
-            else opening
+        begin = replace(open_session(container, sample, host, load_generator), tuning=tuning)
+        if previous is not None:
+            begin = replace(begin, created_at=previous.created_at, measurements=previous.measurements)
+        session = _Session(
+            container=container, sample=sample, design=design, so_far=begin, output=output, progress=progress
         )
-        return _measure_all(
-            container, sample, begin, missing, time_budget_s=time_budget_s, output=output, progress=progress
-        )
+        return session.run(time_budget_s, question)
     finally:
         container.stop()
 
@@ -101,175 +109,114 @@ def plan_points(
     host: Host,
     records_per_request: Sequence[int] | None,
     concurrency: Sequence[int] | None,
-) -> tuple[Point, ...]:
-    """The points to measure: all combinations where both lists are given, else by `planner.campaign.points`."""
+) -> Design:
+    """The points to begin with: all combinations where both lists are given, else by `planner.campaign.points`."""
     mean_bytes = sample.payload.mean_record_bytes
+    given = bool(records_per_request or concurrency)
     if not divisible(sample.payload.split_type):
         records_per_request = (1,)
-    ladder = records_per_request or records_ladder(mean_bytes)
-    rungs = concurrency or concurrency_ladder(_workers(container, host))
+    ladder = tuple(records_per_request or records_ladder(mean_bytes))
+    rungs = tuple(concurrency or concurrency_ladder(workers_of(container, host)))
     if (records_per_request and concurrency) or len(ladder) == 1:
-        return tuple(Point(records_per_request=b, concurrency=c) for b in ladder for c in rungs)
-    return checkerboard(ladder, rungs, mean_bytes)
-
-
-def _cpus(container: Container, host: Host) -> float:
-    """CPUs that the container can use."""
-    return container.description.limits.cpus or float(host.logical_cpus)
-
-
-def _workers(container: Container, host: Host) -> int:
-    """Worker processes, or CPUs where those are not known."""
-    return container.description.workers or max(1, int(_cpus(container, host)))
-
-
-def _open(container: Container, sample: Sample, host: Host, load_generator: LoadGenerator) -> Profile:
-    """A profile without measurements: the container started, asked for its wishes, and checked with two requests."""
-    startup = container.start()
-    wishes = container.execution_parameters()
-    warnings = []
-    first_s, response = _invoke(container, sample, 1)
-    if not check_response(container, response, records=1, request_bytes=len(sample.first_body(1))):
-        kind = media_type(response.content_type) or "of no declared type"
-        warnings.append(f"answers are {kind}: whether they hold one result per record is not checked")
-    if divisible(sample.payload.split_type):
-        _, response = _invoke(container, sample, 2)
-        check_response(container, response, records=2, request_bytes=len(sample.first_body(2)))
-    usage = container.usage()
-    if usage is None:
-        warnings.append("CPU seconds and memory of this container cannot be seen: neither limits a plan")
-    return Profile(
-        host=host,
-        container=container.description,
-        execution_parameters=wishes,
-        usage_source=usage.source if usage else None,
-        payload=sample.payload,
-        startup_s=None if container.description.backend == "url" else startup.ping_s,
-        first_invocation_s=first_s,
-        idle_memory_bytes=usage.memory_bytes if usage else None,
-        load_generator=load_generator,
-        measurements=(),
-        complete=False,
-        warnings=tuple(warnings),
+        return Design(points=tuple(Point(records_per_request=b, concurrency=c) for b in ladder for c in rungs))
+    return Design(
+        points=checkerboard(ladder, rungs, mean_bytes),
+        candidates=() if given else candidates(ladder, rungs, mean_bytes),
     )
 
 
-def _invoke(container: Container, sample: Sample, records: int) -> tuple[float, Response]:
-    """Seconds that one request alone took, and the answer."""
-    payload = sample.payload
-    body = sample.first_body(records)
-    begin_s = time.perf_counter()
-    response = container.invoke(
-        body, content_type=payload.content_type, accept=payload.accept, timeout_s=REQUEST_TIMEOUT_S
-    )
-    return time.perf_counter() - begin_s, response
+Outcomes: TypeAlias = Iterator[Measurement | Skipped]
 
 
-def _probe(container: Container, sample: Sample, records: int) -> float | Refused:
-    """Seconds that one checked request alone took; Refused when the container finds it too large.
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """The measuring part of one session, from the opened container to the complete profile."""
 
-    A quick one is sent twice and the better time counts: the first of its size may meet cold caches.
-    """
-    size = len(sample.first_body(records))
-    latencies_s: list[float] = []
-    while not latencies_s or (len(latencies_s) == 1 and latencies_s[0] < _QUICK_S):
-        latency_s, response = _invoke(container, sample, records)
-        if response.status == _TOO_LARGE and records > 1:
-            return Refused(
-                reason=f"the container refuses bodies of {show_bytes(size)} (status 413); "
-                "a plan must keep its payload below, or the server's limit be raised"
+    container: Container
+    sample: Sample
+    design: Design
+    so_far: Profile
+    output: Path | None
+    progress: Callable[[Progress], None]
+
+    def run(self, time_budget_s: float, question: "Question | None") -> Profile:
+        """The complete profile, written after each point."""
+        begin, skipped = self.so_far, list[Skipped]()
+        deadline_s = time.monotonic() + time_budget_s
+        self._show(None)
+        with self._kept_files(), kept_off(begin.container.cpu_set or ()) as apart:
+            bench = Bench(
+                workers=workers_of(self.container, begin.host),
+                probe=lambda records: probe(self.container, self.sample, records),
+                measure=measuring(self.container, self.sample, begin, apart=apart),
+                seconds_left=lambda: deadline_s - BODY_SHARE * time_budget_s - time.monotonic(),
             )
-        check_response(container, response, records=records, request_bytes=size)
-        latencies_s.append(latency_s)
-    return min(latencies_s)
-
-
-def _measure_all(
-    container: Container,
-    sample: Sample,
-    begin: Profile,
-    missing: Sequence[Point],
-    *,
-    time_budget_s: float,
-    output: Path | None,
-    progress: Callable[[Progress], None],
-) -> Profile:
-    """The profile with the missing points measured, written after each."""
-    so_far = begin
-    skipped: list[Skipped] = []
-    planned = len(begin.measurements) + len(missing)
-    progress(Progress(doing="measuring", measured=len(begin.measurements), planned=planned))
-    with _kept_files(output, lambda: so_far), kept_off(container.description.cpu_set or ()) as apart:
-        for outcome in _outcomes(container, sample, begin, missing, time_budget_s=time_budget_s, apart=apart):
-            if isinstance(outcome, Skipped):
-                skipped.append(outcome)
-                continue
-            so_far = replace(so_far, measurements=(*so_far.measurements, outcome))
-            if output is not None:
-                write_document(output, so_far)
-            progress(
-                Progress(doing="measuring", measured=len(so_far.measurements), planned=planned, measurement=outcome)
+            for outcome in self._outcomes(bench, question):
+                if isinstance(outcome, Skipped):
+                    skipped.append(outcome)
+                else:
+                    self._keep(outcome)
+            self.progress(Progress(doing="looking for the largest body", measured=len(self.so_far.measurements)))
+            self.so_far = with_largest_body(
+                self.container,
+                self.sample,
+                self.so_far,
+                refused_bytes=bench.refused_bytes,
+                seconds_left=lambda: deadline_s - time.monotonic(),
             )
-    warnings = (*begin.warnings, *_session_warnings(so_far, apart=apart), *_skipped_warnings(skipped))
-    complete = replace(so_far, complete=True, warnings=warnings)
-    if output is not None:
-        write_document(output, complete)
-    return complete
+        warnings = (*self.so_far.warnings, *_session_warnings(self.so_far, apart=apart), *_skipped_warnings(skipped))
+        complete = replace(self.so_far, complete=True, best=self._best(question), warnings=warnings)
+        if self.output is not None:
+            write_document(self.output, complete)
+        return complete
 
+    def _outcomes(self, bench: Bench, question: "Question | None") -> Outcomes:
+        """Measurements and omissions as they come."""
+        if not self.design.candidates:
+            return run_points(missing_points(self.design.points, self.so_far), bench)
+        from planner.campaign.deciding import by_plan, by_throughput
 
-def _outcomes(
-    container: Container,
-    sample: Sample,
-    begin: Profile,
-    missing: Sequence[Point],
-    *,
-    time_budget_s: float,
-    apart: bool,
-) -> Iterator[Measurement | Skipped]:
-    """Measurements and omissions as they come."""
-    conditions = Conditions(
-        container=container,
-        sample=sample,
-        cpus=_cpus(container, begin.host),
-        host_cpus=begin.host.logical_cpus,
-        request_timeout_s=REQUEST_TIMEOUT_S,
-        load_generator=begin.load_generator,
-        client_is_apart=apart,
-    )
-    session_began_s = datetime.fromisoformat(begin.created_at).timestamp()
-    deadline_s = time.monotonic() + time_budget_s
+        begin = self.so_far
+        decide = by_throughput(begin) if question is None else by_plan(begin, question)
+        return run_adaptive(self.design.points, self.design.candidates, bench, decide, held=begin.measurements)
 
-    def measure(point: Point, time_s: float) -> Measurement:
-        return measure_point(
-            conditions,
-            records_per_request=point.records_per_request,
-            concurrency=point.concurrency,
-            time_s=time_s,
-            started_at_s=max(0.0, time.time() - session_began_s),
-        )
+    def _best(self, question: "Question | None") -> BestPoint | None:
+        """The recommendation, where the points were chosen for one."""
+        if not self.design.candidates:
+            return None
+        from planner.campaign.deciding import best_point, planned_points
 
-    return run_points(
-        missing,
-        workers=_workers(container, begin.host),
-        probe=lambda records: _probe(container, sample, records),
-        measure=measure,
-        seconds_left=lambda: deadline_s - time.monotonic(),
-    )
+        wanted = planned_points(self.so_far, question) if question is not None else ()
+        return best_point(self.so_far.measurements, wanted)
 
+    def _keep(self, row: Measurement) -> None:
+        """Into the profile and its file; a point that comes a second time takes the place of the first."""
+        rows = self.so_far.measurements
+        where = point_of(row)
+        others = tuple(other if point_of(other) != where else row for other in rows)
+        self.so_far = replace(self.so_far, measurements=others if where in map(point_of, rows) else (*rows, row))
+        if self.output is not None:
+            write_document(self.output, self.so_far)
+        self._show(row)
 
-@contextlib.contextmanager
-def _kept_files(output: Path | None, so_far: Callable[[], Profile]) -> Iterator[None]:
-    """Errors of the block say what is kept of the work done before them."""
-    try:
-        yield
-    except PlannerError as error:
-        points = len(so_far().measurements)
-        if output is None or not points:
-            raise
-        kept = f"The {points} points measured before are" if points > 1 else "The point measured before is"
-        raise type(error)(
-            f"{error}\n{kept} kept in {output}; the same command with --resume goes on from there."
-        ) from error
+    def _show(self, row: Measurement | None) -> None:
+        measured = len(self.so_far.measurements)
+        planned = max(measured, self.design.planned)
+        self.progress(Progress(doing="measuring", measured=measured, planned=planned, measurement=row))
+
+    @contextlib.contextmanager
+    def _kept_files(self) -> Iterator[None]:
+        """Errors of the block say what is kept of the work done before them."""
+        try:
+            yield
+        except PlannerError as error:
+            points = len(self.so_far.measurements)
+            if self.output is None or not points:
+                raise
+            kept = f"The {points} points measured before are" if points > 1 else "The point measured before is"
+            raise type(error)(
+                f"{error}\n{kept} kept in {self.output}; the same command with --resume goes on from there."
+            ) from error
 
 
 def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:

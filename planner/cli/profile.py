@@ -21,7 +21,7 @@ from planner.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from planner.campaign.profiler import Progress
+    from planner.campaign.session import Progress
     from planner.container.contract import Container
     from planner.records.dataset import SplitType
 

@@ -174,6 +174,7 @@ def _measurement(
     usages = window.usages
     cpu_s = window.rise([usage.cpu_s for usage in usages]) if usages else None
     begin_s, end_s = window.ends_s[0], window.ends_s[-1]
+    disturbed_share = _disturbed_share(conditions, window, cpu_s)
     return Measurement(
         records_per_request=records_per_request,
         concurrency=concurrency,
@@ -192,7 +193,8 @@ def _measurement(
         memory_peak_bytes=max(usage.memory_peak_bytes for usage in usages) if usages else None,
         request_bytes=fmean(trace.request_bytes[first + 1 :]),
         response_bytes=fmean(trace.response_bytes[first + 1 :]),
-        warnings=(*_load_warnings(conditions, window, cpu_s), *_result_warnings(conditions, window)),
+        disturbed_share=disturbed_share,
+        warnings=(*_load_warnings(conditions, window, disturbed_share), *_result_warnings(conditions, window)),
     )
 
 
@@ -222,15 +224,31 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
         )
 
 
-def _load_warnings(conditions: Conditions, window: _Window, cpu_s: float | None) -> Iterator[str]:
+def _client_s(window: _Window) -> float:
+    """CPU seconds that the load generator's thread burnt in the window."""
+    return window.rise([checkpoint.client_cpu_s for checkpoint in window.trace.checkpoints])
+
+
+def _disturbed_share(conditions: Conditions, window: _Window, cpu_s: float | None) -> float | None:
+    """(CPU seconds of the machine - the container's - the load generator's) / (window x CPUs of the machine).
+
+    Clocks of different grain are subtracted, so what comes out slightly off [0, 1] is put back.
+    """
+    if cpu_s is None:
+        return None
+    host_s = window.rise([checkpoint.host_cpu_s for checkpoint in window.trace.checkpoints])
+    share = (host_s - _client_s(window) - cpu_s) / (window.duration_s * conditions.host_cpus)
+    return round(min(1.0, max(0.0, share)), 4)
+
+
+def _load_warnings(conditions: Conditions, window: _Window, disturbed_share: float | None) -> Iterator[str]:
     """What else used the machine's CPUs meanwhile: the load generator, other programs."""
-    checkpoints = window.trace.checkpoints
-    client_s = window.rise([checkpoint.client_cpu_s for checkpoint in checkpoints])
+    client_s = _client_s(window)
     if client_s > CLIENT_CPU_WARNING * window.duration_s:
         where = "a CPU of its own" if conditions.client_is_apart else "a CPU that the container could use"
         yield f"the load generator burnt {client_s / window.duration_s:.0%} of {where}; it may limit the throughput"
-    if cpu_s is not None:
-        others_s = window.rise([checkpoint.host_cpu_s for checkpoint in checkpoints]) - client_s - cpu_s
-        share = others_s / (window.duration_s * conditions.host_cpus)
-        if share > OTHERS_WARNING:
-            yield f"disturbed: other programs (or the hypervisor) took {share:.0%} of this machine's CPU time meanwhile"
+    if disturbed_share is not None and disturbed_share > OTHERS_WARNING:
+        yield (
+            f"disturbed: other programs (or the hypervisor) took {disturbed_share:.0%} of this machine's CPU time "
+            "meanwhile"
+        )

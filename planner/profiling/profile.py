@@ -1,5 +1,8 @@
 """The versioned file that a profiling session leaves: raw measurements and what decides comparability."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 from planner.container.contract import ContainerDescription, ExecutionParameters
 from planner.documents import Document, Value
 from planner.interval import Interval
@@ -76,6 +79,9 @@ class Measurement(Value, frozen=True, kw_only=True):
     """Mean body size of a request."""
     response_bytes: float
     """Mean body size of a response."""
+    disturbed_share: float | None = None
+    """Share of this machine's CPU time, 0 to 1, that other programs and the hypervisor took in the window; the load
+    generator does not count. None where the container's own part cannot be seen."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -92,6 +98,57 @@ class Measurement(Value, frozen=True, kw_only=True):
     def cpu_s_per_record(self) -> float | None:
         """CPU seconds per record; None where CPU use cannot be seen."""
         return None if self.cpu_s is None else self.cpu_s / (self.requests * self.records_per_request)
+
+
+class BodyProbe(Value, frozen=True, kw_only=True):
+    """One request sent alone to find the largest body that the container takes."""
+
+    request_bytes: int
+    records: int
+    accepted: bool
+    """Answered with 2xx and, where that can be counted, one result per record."""
+    status: int | None = None
+    """None: no answer came."""
+    reason: str = ""
+    """Why it does not count as accepted."""
+    latency_s: float = 0.0
+    response_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+
+
+class Trial(Value, frozen=True, kw_only=True):
+    """One setting of environment variables that was tried."""
+
+    environment: Mapping[str, str]
+    """The tuned variables; empty: the container as it was given."""
+    throughput_records_per_s: float | None
+    """Best of its few points; None where it failed."""
+    records_per_request: int | None = None
+    concurrency: int | None = None
+    reason: str = ""
+    """Why it failed."""
+
+
+class Tuning(Value, frozen=True, kw_only=True):
+    """The search over environment variables that the profile was measured after, under its best setting."""
+
+    space: Mapping[str, tuple[str, ...]]
+    """Values tried from, by variable."""
+    chosen: Mapping[str, str]
+    trials: tuple[Trial, ...]
+    """In order; the first is the container as it was given."""
+
+
+class BestPoint(Value, frozen=True, kw_only=True):
+    """The measured point that is recommended on the profiled host."""
+
+    records_per_request: int
+    concurrency: int
+    throughput_records_per_s: Interval
+    latency_s: float
+    """Mean."""
+    objective: Literal["throughput", "plan"]
+    """Highest throughput on this host (least latency within 1 % of it), or the point of the cheapest plan."""
 
 
 class LoadGenerator(Value, frozen=True, kw_only=True):
@@ -118,6 +175,16 @@ class Profile(Document, frozen=True, kw_only=True, tag="profile"):
     idle_memory_bytes: int | None = None
     load_generator: LoadGenerator | None = None
     measurements: tuple[Measurement, ...]
+    bodies: tuple[BodyProbe, ...] = ()
+    """Ever larger bodies, each sent alone once."""
+    largest_body_bytes: int | None = None
+    """Largest request that was accepted, in the measurements or alone."""
+    refused_body_bytes: int | None = None
+    """Smallest request that was refused for its size or ended the container; None: none was, up to what was sent."""
+    refused_body_status: int | None = None
+    tuning: Tuning | None = None
+    best: BestPoint | None = None
+    """None in partial profiles and where the points to measure were given."""
     complete: bool = True
     """False for the partial file of an interrupted session, which `--resume` goes on from."""
     warnings: tuple[str, ...] = ()

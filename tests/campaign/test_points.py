@@ -5,16 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from planner.campaign.points import (
-    Point,
-    Refused,
-    ServiceTimes,
-    Skipped,
-    checkerboard,
-    concurrency_ladder,
-    records_ladder,
-    run_points,
-)
+from planner.campaign.bench import Bench, Refused, ServiceTimes, Skipped, run_points
+from planner.campaign.points import Point, checkerboard, concurrency_ladder, records_ladder
 from planner.interval import Interval
 from planner.profiling.profile import Measurement
 from planner.units import MIB
@@ -69,7 +61,8 @@ class SimulatedServer:
         def left_s() -> float:
             return self.budget_s - self.now_s
 
-        return list(run_points(planned, workers=workers, probe=self.probe, measure=self.measure, seconds_left=left_s))
+        bench = Bench(workers=workers, probe=self.probe, measure=self.measure, seconds_left=left_s)
+        return list(run_points(planned, bench))
 
 
 def grid(mean_record_bytes: float = 160, workers: int = 2) -> tuple[Point, ...]:
