@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.records.pack import MAX_PAYLOAD_MB
+from planner.records.split import record_sizes
 from planner.units import MIB
 
 CSV: Final = frozenset({"text/csv"})
@@ -64,7 +65,8 @@ class LineChecks:
         """Check the lines that end at these offsets of the object; the chunk follows the one before it."""
         start = self._offset + self._pending_bytes
         if not len(ends):
-            self._keep(chunk)
+            if len(chunk):
+                self._keep(chunk)
             return
         cut = int(ends[-1]) - start
         lines = b"".join([*self._pending, chunk[:cut]])
@@ -85,7 +87,7 @@ class LineChecks:
     def _check(self, lines: bytes, ends: NDArray[np.int64]) -> None:
         """Lines are whole and follow each other; ends are their ends in them."""
         found = self.findings
-        sizes = np.diff(ends, prepend=0)
+        sizes = record_sizes(ends)
         found.crlf_lines += lines.count(b"\r\n")
         found.blank_lines += _blank_lines(lines, ends, sizes)
         room = self._most_faults - len(found.faults)
@@ -140,6 +142,8 @@ def _json_problems(lines: bytes, count: int) -> Iterator[tuple[int, str]]:
 
 def _blank_lines(lines: bytes, ends: NDArray[np.int64], sizes: NDArray[np.int64]) -> int:
     """Lines of only LF or CRLF; a last line without LF is never blank, unless it is a lone CR, which is content."""
+    if int(sizes.min()) > len(b"\r\n"):
+        return 0
     content = np.frombuffer(lines, np.uint8)
     lone_feeds = np.count_nonzero(content[ends[sizes == 1] - 1] == ord("\n"))
     pairs = ends[sizes == 2]

@@ -7,6 +7,7 @@
 
 At limit m the next payload starts at the last e_j <= s_m + L_m. Over an object of n MiB all limits together take about
 n (1 + 1/2 + ... + 1/100) = 5.2 n such jumps, each a binary search in the chunk at hand: less work than reading it.
+An object within L_1 is one request at every limit, and only counted.
 """
 
 from typing import Final
@@ -34,8 +35,10 @@ class RequestCounter:
     def __init__(self, policy: CuttingPolicy = ASSUMED) -> None:
         limits = [payload_limit_bytes(m, policy) for m in range(1, MAX_PAYLOAD_MB + 1)]
         self._limits = np.array(limits, np.int64)
+        self._smallest_limit = min(limits)
         self._requests = np.zeros(MAX_PAYLOAD_MB, np.int64)
         self._starts = np.zeros(MAX_PAYLOAD_MB, np.int64)
+        self._objects = 0
         self._last_end = 0
         self._largest = 0
 
@@ -45,24 +48,30 @@ class RequestCounter:
             return
         self._largest = max(self._largest, largest)
         last = int(ends[-1])
+        if last > self._smallest_limit:
+            self._cut(ends, last)
+        self._last_end = last
+
+    def _cut(self, ends: NDArray[np.int64], last: int) -> None:
+        """Move the payloads' starts past the records that no longer fit, at every limit."""
         over = np.flatnonzero((last - self._starts > self._limits) & (self._largest <= self._limits))
         while len(over):
             fitting = ends.searchsorted(self._starts[over] + self._limits[over], side="right")
             self._starts[over] = np.where(fitting > 0, ends[fitting - 1], self._last_end)
             self._requests[over] += 1
             over = over[last - self._starts[over] > self._limits[over]]
-        self._last_end = last
 
     def end_object(self) -> None:
         """The object is over: whatever its open payloads hold is sent."""
         if self._last_end:
-            self._requests += 1
-        self._starts[:] = 0
+            self._objects += 1
+        if self._last_end > self._smallest_limit:
+            self._starts[:] = 0
         self._last_end = 0
 
     def requests_by_payload_mb(self) -> tuple[int, ...]:
         """Requests over all objects ended so far at 1, 2, ..., 100; 0 at a limit that some record exceeds."""
-        return tuple(np.where(self._largest <= self._limits, self._requests, 0).tolist())
+        return tuple(np.where(self._largest <= self._limits, self._requests + self._objects, 0).tolist())
 
 
 class SizeHistogram:

@@ -9,7 +9,7 @@ from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 2**18
+CHUNK_BYTES: Final = 2**19
 """How much is read at once: small enough for a core's second-level cache, large enough to hide the calls."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -32,23 +32,26 @@ def iter_chunks(
     compression_type: CompressionType,
     source: str,
     policy: CuttingPolicy = ASSUMED,
+    *,
+    buffer: bytearray | None = None,
 ) -> Iterator[memoryview]:
     """The bytes that the object's records consist of, in chunks of at most CHUNK_BYTES.
 
-    A chunk is valid until the next is asked for: the buffer behind it is reused. Raises RecordFormatError, with
+    A chunk is valid until the next is asked for: the buffer behind it is reused. One may be given, of at most
+    CHUNK_BYTES, to be reused for object after object. Raises RecordFormatError, with
     object and offset, for a gzip stream that is damaged or cut short.
     """
-    stored = _stored_chunks(stream)
+    stored = _stored_chunks(stream, buffer or bytearray(CHUNK_BYTES))
     content = stored if compression_type == "None" else _inflated(stored, source)
     if split_type == "Line" and policy.blank_lines is BlankLines.DROPPED:
         return _without_blank_lines(content)
     return content
 
 
-def _stored_chunks(stream: ByteStream) -> Iterator[memoryview]:
-    buffer = memoryview(bytearray(CHUNK_BYTES))
-    while count := stream.readinto(buffer):
-        yield buffer[:count].toreadonly()
+def _stored_chunks(stream: ByteStream, buffer: bytearray) -> Iterator[memoryview]:
+    whole = memoryview(buffer)
+    while count := stream.readinto(whole):
+        yield whole[:count].toreadonly()
 
 
 def _inflated(stored: Iterator[memoryview], source: str) -> Iterator[memoryview]:

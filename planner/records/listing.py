@@ -72,21 +72,23 @@ def _files_below(folder: Path) -> dict[str, Path]:
 
     files = {}
     for parent, _, names in os.walk(folder, onerror=refuse):
+        below = Path(parent)
+        prefix = "" if below == folder else f"{below.relative_to(folder).as_posix()}/"
         for name in names:
-            path = Path(parent, name)
-            files[path.relative_to(folder).as_posix()] = path
+            files[prefix + name] = below / name
     return files
 
 
 def _without_unsuitable(source: str, files: dict[str, Path]) -> Listing:
     objects, hidden, empty, other = [], [], [], []
     for key in sorted(files, key=os.fsencode):
-        if any(part.startswith(".") for part in key.split("/")):
+        path = files[key]
+        if "/." in f"/{key}":
             hidden.append(key)
-        elif not files[key].is_file() or not _is_utf8(key):
+        elif not _is_utf8(key) or not path.is_file():
             other.append(key)
-        elif size := files[key].stat().st_size:
-            objects.append(StoredObject(key=key, path=files[key], stored_bytes=size))
+        elif size := path.stat().st_size:
+            objects.append(StoredObject(key=key, path=path, stored_bytes=size))
         else:
             empty.append(key)
     if not objects:
@@ -106,7 +108,11 @@ def _without_unsuitable(source: str, files: dict[str, Path]) -> Listing:
 
 def _is_utf8(key: str) -> bool:
     """False for a file name of other bytes, which Python carries as surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in key)
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _named(keys: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from planner.errors import InputMissingError, RecordFormatError, RecordTooLargeError
 from planner.records.checks import LineChecks, LineFindings
 from planner.records.dataset import CompressionType, Dataset, InputObject, SplitType
-from planner.records.decompress import ByteStream, iter_chunks
+from planner.records.decompress import CHUNK_BYTES, ByteStream, iter_chunks
 from planner.records.listing import Listing, StoredObject, list_objects
 from planner.records.pack import payload_limit_bytes
 from planner.records.policy import ASSUMED, CuttingPolicy
@@ -60,6 +60,7 @@ def inspect(
         tally=Tally(limit_bytes=limit_bytes, most_oversized=_MOST_FAULTS, policy=policy, sizes=sizes),
         findings={},
         faults=[],
+        buffer=bytearray(CHUNK_BYTES),
     )
     objects = reader.read_all(listing, progress)
     return Dataset(
@@ -93,6 +94,8 @@ class _Reader:
     findings: dict[str, LineFindings]
     """By key, of objects whose lines were checked and gave cause for a remark."""
     faults: list[str]
+    buffer: bytearray
+    """What every object is read into."""
 
     def read_all(self, listing: Listing, progress: Progress | None) -> tuple[InputObject, ...]:
         """The objects in order. Raises InputMissingError, RecordFormatError, RecordTooLargeError."""
@@ -117,7 +120,10 @@ class _Reader:
     def _read(self, stored: StoredObject, stream: ByteStream) -> InputObject:
         splitter = splitter_for(self.split_type, stored.key)
         checks = LineChecks(self.content_type, _MOST_FAULTS - len(self.faults)) if self.checks_lines else None
-        for chunk in iter_chunks(stream, self.split_type, self.compression_type, stored.key, self.policy):
+        chunks = iter_chunks(
+            stream, self.split_type, self.compression_type, stored.key, self.policy, buffer=self.buffer
+        )
+        for chunk in chunks:
             ends = splitter.feed(chunk)
             self.tally.add(stored.key, ends)
             if checks is not None:

@@ -48,8 +48,7 @@ class LineSplitter:
 
     def feed(self, chunk: bytes | memoryview, /) -> NDArray[np.int64]:
         """End offsets of the lines whose line feed is in the chunk."""
-        ends = self._line_feeds.positions(chunk)
-        ends += self._offset + 1
+        ends = self._line_feeds.line_ends(chunk, self._offset)
         self._offset += len(chunk)
         if len(ends):
             self._last_end = int(ends[-1])
@@ -103,6 +102,17 @@ def unwrapped(record: bytes, split_type: SplitType, policy: CuttingPolicy = ASSU
             return tfrecord_payload(record) if whole else record
         case _:
             assert_never(split_type)
+
+
+def record_sizes(ends: NDArray[np.int64], start: int = 0) -> NDArray[np.int64]:
+    """Size in bytes of each record from ascending ends, the first record beginning at start.
+
+    As ``np.diff(ends, prepend=start)``, which takes ten times as long for a few records.
+    """
+    sizes = np.empty_like(ends)
+    sizes[:1] = ends[:1] - start
+    np.subtract(ends[1:], ends[:-1], out=sizes[1:])
+    return sizes
 
 
 def record_ends(content: bytes | memoryview, split_type: SplitType, source: str = "the input") -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from planner.records.dataset import InputObject
 from planner.records.pack import record_too_large
 from planner.records.policy import CuttingPolicy
 from planner.records.sizes import RecordSizeStore
+from planner.records.split import record_sizes
 
 
 class Tally:
@@ -34,7 +35,7 @@ class Tally:
         """The next records of the object of this key end at these offsets."""
         if not len(ends):
             return
-        sizes = np.diff(ends, prepend=self._last_end)
+        sizes = record_sizes(ends, self._last_end)
         largest = int(sizes.max())
         if self._limit_bytes is not None and largest > self._limit_bytes:
             self._add_oversized(key, ends, sizes, self._limit_bytes)

@@ -52,17 +52,16 @@ def test_chunking_never_changes_the_boundaries(content: bytes, cuts: list[int]) 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    length=st.integers(0, 5000),
-    lines=st.sampled_from([0.0, 0.001, 0.01, 0.03, 0.2, 0.6, 1.0]),
+    length=st.integers(2**14 - 5, 2**16),
+    lines=st.sampled_from([0.0, 0.0001, 0.005, 0.02, 0.03, 0.06, 0.1, 0.15, 0.3, 0.6, 1.0]),
+    offset=st.integers(0, 2**40),
 )
-def test_line_feeds_are_found_at_any_density(seed: int, length: int, lines: float) -> None:
+def test_line_feeds_are_found_at_any_density(seed: int, length: int, lines: float, offset: int) -> None:
     content = np.where(np.random.default_rng(seed).random(length) < lines, 10, 11).astype(np.uint8)
     finder = LineFeedFinder()
-    assert finder.positions(content.tobytes()).tolist() == np.flatnonzero(content == 10).tolist()
-    assert (
-        finder.positions(content[: length // 2].tobytes()).tolist()
-        == np.flatnonzero(content[: length // 2] == 10).tolist()
-    )
+    for part in (content, content[: length // 2], content[: length // 3], content):
+        expected = np.flatnonzero(part == 10) + offset + 1
+        assert finder.line_ends(part.tobytes(), offset).tolist() == expected.tolist()
 
 
 @given(line_bytes)
