@@ -12,7 +12,10 @@ from botocore.validate import ParamValidator
 
 from planner.jobs import request as request_for_plan
 from planner.jobs.endpoint import Execution, ImageRule
+from planner.jobs.endpoint.work import failed
 from planner.jobs.service_model import service_model
+from tests.container.docker_image import IMAGE as DOCKER_IMAGE
+from tests.container.docker_image import why_not
 from tests.jobs.endpoints import (
     buckets,
     client_of,
@@ -93,6 +96,27 @@ def test_a_failed_object_has_no_output_and_the_others_have(tmp_path: Path) -> No
     )
     assert "Bad HTTP status received from algorithm: 500" in described["FailureReason"]
     assert files(tmp_path / "bucket" / "out") == {"good.jsonl.out": b"A\nB\n", "x/.hidden.jsonl.out": b"C\n"}
+
+
+def test_an_image_without_a_rule_is_run_by_docker(tmp_path: Path) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    _write(tmp_path / "bucket", a="1\n2\n")
+    with serving(Execution(storage=buckets(tmp_path))) as port:
+        client = client_of(port)
+        write_archive(tmp_path / "bucket" / "model.tar.gz")
+        create_model(client, Image=DOCKER_IMAGE, ModelDataUrl="s3://bucket/model.tar.gz")
+        client.create_transform_job(**request())
+        assert wait_for(client)["TransformJobStatus"] == "Completed"
+    assert files(tmp_path / "bucket" / "out") == {"a.jsonl.out": b"2.0\n4.0\n\n"}
+
+
+def test_a_reason_for_failure_is_text_that_fits() -> None:
+    reason = failed("ClientError: \udcff" + "x" * 5000).failure_reason
+    assert reason is not None
+    assert len(reason) == 1024
+    assert reason.startswith("ClientError: ?xx")
+    assert reason.endswith("x...")
 
 
 def test_a_manifest_names_the_objects_and_what_is_missing_fails_the_job(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class Runs:
         self._storage = storage
         self._lock = threading.Lock()
         self._runs: dict[str, _Run] = {}
+        self._is_closed = False
 
     def start(self, store: Store, job: Job, container: Json) -> None:
         """Begin a job."""
@@ -64,6 +65,9 @@ class Runs:
         run = _Run(store, job, order, self._storage, self._execution.startup_delay_s, on_end=self._forget)
         with self._lock:
             self._runs[job.arn] = run
+            is_late = self._is_closed
+        if is_late:
+            run.stop()
         run.thread.start()
 
     def stop(self, job: Job) -> None:
@@ -74,8 +78,9 @@ class Runs:
             run.stop()
 
     def close(self) -> int:
-        """Stop all jobs and wait for their ends; how many there were."""
+        """Stop all jobs, those that a late request begins too, and wait for their ends; how many there were."""
         with self._lock:
+            self._is_closed = True
             runs = list(self._runs.values())
         for run in runs:
             run.stop()

@@ -8,6 +8,7 @@ while a container starts too, and because jobs side by side should not share an 
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -39,6 +40,7 @@ OUTCOME: Final = "outcome.json"
 LONGEST_REASON: Final = 1024
 """Characters of a FailureReason. Source: service model, shape FailureReason."""
 _NAMED_FAILURES: Final = 3
+_NUMBER: Final = re.compile(r"object-\d{9,}")
 
 
 class Order(Value, frozen=True, kw_only=True):
@@ -184,11 +186,12 @@ def _store(storage: Storage, names: dict[str, _Input], folder: Path, output: Pla
 
 def _renamed(text: str, names: dict[str, _Input]) -> str:
     """The text with ``bucket/key``, as the service's logs name objects, for our numbers."""
-    if "object-" not in text:
-        return text
-    for name, given in names.items():
-        text = text.replace(name, f"{given.place.bucket}/{given.place.key}")
-    return text
+
+    def real(found: re.Match[str]) -> str:
+        given = names.get(found[0])
+        return found[0] if given is None else f"{given.place.bucket}/{given.place.key}"
+
+    return _NUMBER.sub(real, text)
 
 
 def _not_done(request: Json) -> tuple[str, ...]:
