@@ -5,6 +5,7 @@ that are mostly empty. The layouts tried are those of equal objects, 10 to 1000 
 that a request could not be filled.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -71,9 +72,19 @@ def in_words(case: Case, better: Reshard) -> str:
         f"{case.problem.layout.objects:,}, the input would need {better.instance_count} x {better.instance_type}: "
         f"{show_usd(better.cost_usd)} and {time}"
     )
-    if case.wish.objective == "time":
-        return f"{text}, {show_seconds(better.saving_s)} sooner."
-    return f"{text}, {show_usd(better.saving_usd)} less."
+    gain = (
+        f"{show_seconds(better.saving_s)} sooner"
+        if case.wish.objective == "time"
+        else (f"{show_usd(better.saving_usd)} less")
+    )
+    return f"{text}, {gain}. To do it: {command(case.dataset, better.objects)}."
+
+
+def command(dataset: Dataset, objects: int) -> str:
+    """The command line that rewrites the input into so many objects; a name is put in where it was not read here."""
+    source = "INPUT" if dataset.input == "described" else shlex.quote(dataset.input)
+    split = "" if dataset.split_type == "Line" else f" --split-type {dataset.split_type}"
+    return f"planner reshard {source} --objects {objects} --output DIR{split}"
 
 
 def _choices(case: Case, model: Model) -> Iterator[tuple[int, Candidate]]:

@@ -200,7 +200,8 @@ def test_cutting_up_one_object_is_advised_with_a_saving_that_comes_true() -> Non
     goal: dict[str, Any] = {"instance_types": ("ml.c7i.large", "ml.m5.24xlarge"), "deadline_s": 1500.0}
     plan = plan_for(data=dataset([run(50_000_000, 100)]), **goal)
     assert plan.reshard is not None
-    assert any(w.startswith(f"Cut into {plan.reshard.objects:,} objects") for w in plan.warnings)
+    advised = [w for w in plan.warnings if w.startswith(f"Cut into {plan.reshard.objects:,} objects")]
+    assert f"planner reshard INPUT --objects {plan.reshard.objects} --output DIR" in advised[0]
     cut = plan_for(data=describe(50_000_000, 100, plan.reshard.objects), **goal)
     assert cut.estimate.cost_usd.mid == pytest.approx(plan.reshard.cost_usd, rel=0.01)
     assert plan.estimate.cost_usd.mid - cut.estimate.cost_usd.mid == pytest.approx(plan.reshard.saving_usd, rel=0.1)
