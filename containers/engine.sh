@@ -87,7 +87,7 @@ build_image() {   # build_image NAME: the context of that name, with its Python 
     if ! cmp -s "$context/requirements.txt" "$site/requirements.txt"; then
         version=$(engine run --rm --network none "$base" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         rm -rf "$site"
-        "$python" -m pip install --quiet --disable-pip-version-check --target "$site/site" --only-binary=:all: \
+        "$python" -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$site/site" --only-binary=:all: \
             --python-version "$version" --platform "manylinux2014_$(uname -m)" --platform "manylinux_2_28_$(uname -m)" \
             --requirement "$context/requirements.txt" || return
         cp "$context/requirements.txt" "$site/requirements.txt"

@@ -12,7 +12,7 @@ from planner.units import parse_bytes, parse_seconds
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from planner.container.contract import Container
+    from planner.container.contract import Container, Limits
 
 C = TypeVar("C", bound=Callable[..., Any])
 OutputFormat = Literal["text", "json"]
@@ -131,14 +131,16 @@ def pair_option(*names: str, help_: str) -> Callable[[C], C]:
 
 
 def container_options(command: C) -> C:
-    """Add the options that say which container to use; they arrive as keyword arguments for `opened_container`."""
+    """Add the argument and options that say which container to use: `CONTAINER_CHOICE`, for `opened_container`."""
     options = [
+        click.argument("image", required=False),
         click.option(
             "--model-dir",
             type=click.Path(path_type=Path),
             metavar="DIR|model.tar.gz",
-            help="A SageMaker model archive or directory with inference.py (model_fn, input_fn, predict_fn, "
-            "output_fn), served here by gunicorn. Needs the [serve] extra.",
+            help="With IMAGE: the model that it finds in /opt/ml/model. Alone: a SageMaker model archive or directory "
+            "with inference.py (model_fn, input_fn, predict_fn, output_fn), served here by gunicorn. Needs the [serve] "
+            "extra.",
         ),
         click.option(
             "--command",
@@ -148,7 +150,17 @@ def container_options(command: C) -> C:
         ),
         click.option("--url", help="A server that already runs, such as http://127.0.0.1:8080."),
         pair_option("--env", help_="Environment variable for the container; repeatable."),
-        click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help="CPUs the container may use."),
+        click.option(
+            "--network",
+            is_flag=True,
+            help="Let an IMAGE reach the network; without it only this machine is reached from inside.",
+        ),
+        click.option(
+            "--cpus",
+            type=click.FloatRange(min=0, min_open=True),
+            help="CPUs the container may use. It is pinned to a whole number; only an IMAGE takes a fraction, as a "
+            "quota that halts it within each 100 ms.",
+        ),
         click.option("--memory", type=SIZE, help="Memory the container may use, such as 2g."),
         click.option(
             "--startup-timeout",
@@ -163,27 +175,62 @@ def container_options(command: C) -> C:
     return command
 
 
+CONTAINER_CHOICE = (
+    "image",
+    "model_dir",
+    "command_line",
+    "url",
+    "env",
+    "network",
+    "cpus",
+    "memory",
+    "startup_timeout",
+)
+"""Keyword arguments that a command gets from `container_options`."""
+
+
+def refuse_unclear_container(
+    *, image: str | None, model_dir: Path | None, command_line: str | None, url: str | None, network: bool, **_: Any
+) -> None:
+    """Raise click.UsageError unless exactly one container is named."""
+    own_model = model_dir if image is None else None
+    if sum(way is not None for way in (image, own_model, command_line, url)) != 1:
+        raise click.UsageError(
+            "Say which container: exactly one of IMAGE (with or without a --model-dir to mount), --model-dir, "
+            "--command or --url."
+        )
+    if network and image is None:
+        raise click.UsageError("--network is for an IMAGE.")
+
+
 def opened_container(
     *,
+    image: str | None,
     model_dir: Path | None,
     command_line: str | None,
     url: str | None,
     env: dict[str, str],
+    network: bool,
     cpus: float | None,
     memory: int | None,
     startup_timeout: float,
+    limits: "Limits | None" = None,
 ) -> "Container":
-    """The container that the options name, not yet started. Raises click.UsageError unless exactly one is named."""
-    if sum(x is not None for x in (model_dir, command_line, url)) != 1:
-        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
+    """The container that the options name, not yet started; `limits` stand for those of the options.
+
+    Raises click.UsageError unless exactly one is named.
+    """
+    refuse_unclear_container(image=image, model_dir=model_dir, command_line=command_line, url=url, network=network)
     from planner.container import open_container
     from planner.container.contract import Limits
 
     return open_container(
+        image=image,
         model_dir=model_dir,
         command=command_line,
         url=url,
         environment=env,
-        limits=Limits(cpus=cpus, memory_bytes=memory),
+        limits=limits or Limits(cpus=cpus, memory_bytes=memory),
         startup_timeout_s=startup_timeout,
+        network=network,
     )

@@ -87,6 +87,7 @@ def _resolved(container: "Container", payload: Path, content_type: str, split_ty
     "profile",
     epilog="""\b
 Examples:
+  planner profile my-image:1 --model-dir model.tar.gz --payload sample.csv --cpus 2 --memory 4g -o profile.json
   planner profile --model-dir model.tar.gz --payload sample.jsonl -o profile.json
   planner profile --model-dir model/ --payload sample.csv --cpus 1 --env OMP_NUM_THREADS=1 -o profile.json
   planner profile --command "python serve.py" --payload images/ --split-type None --content-type image/jpeg
@@ -150,6 +151,9 @@ def command(
     The container is started, checked against the hosting contract with one and two records, and put under load with
     a fixed number of requests in flight, as Batch Transform does, at a choice of payload sizes and concurrencies.
     The profile keeps throughput with its 90 % interval, every latency, CPU seconds, memory and what is suspicious.
+
+    IMAGE is run by Docker as the service runs it: `docker run IMAGE serve`, the model read-only in /opt/ml/model. It
+    has to be on the engine (DOCKER_HOST, or this machine's): nothing is pulled.
     """
     if resume and output is None:
         raise click.UsageError("--resume needs --output, the file that the killed session was writing.")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import (
+    CONTAINER_CHOICE,
     DURATION,
     OutputFormat,
     container_options,
     emit,
     opened_container,
+    refuse_unclear_container,
     stderr_console,
 )
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
     from planner.container.contract import Container, Limits
     from planner.jobs.local import JobSettings, RunDocument, RunProgress
-
-_CONTAINER = ("model_dir", "command_line", "url", "env", "cpus", "memory", "startup_timeout")
 
 
 def _job_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,6 +84,7 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
     epilog="""\b
 Examples:
   planner run --model-dir model.tar.gz --input input/ --output output/ --max-concurrent-transforms 2
+  planner run my-image:1 --model-dir model.tar.gz --input input/ --output output/ --instance-count 2
   planner run --command "python serve.py" --input input/ --output output/ --plan plan.json --instance-count 2
   planner run --url http://127.0.0.1:8080 --input in.csv --output output/ --join-source Input --resume
 
@@ -138,9 +139,8 @@ def command(
     from planner.profiling.profile import Profile
     from planner.records.listing import list_objects
 
-    container = {name: options.pop(name) for name in _CONTAINER}
-    if sum(container[name] is not None for name in ("model_dir", "command_line", "url")) != 1:
-        raise click.UsageError("Say which container: exactly one of --model-dir, --command or --url.")
+    container = {name: options.pop(name) for name in CONTAINER_CHOICE}
+    refuse_unclear_container(**container)
     timeout_s = None if invocations_timeout is None else _whole_seconds(invocations_timeout)
     listing = list_objects(source)
     fields = {**options, "invocations_timeout_s": timeout_s}
@@ -177,17 +177,8 @@ def _instance_opener(options: Mapping[str, Any]) -> "Callable[[Mapping[str, str]
     """Makes the container of one instance; a server that already runs is left where it is."""
 
     def open_instance(environment: "Mapping[str, str]", limits: "Limits") -> "Container":
-        from planner.container import open_container
-
-        if options["url"] is not None:
-            return opened_container(**{**options, "env": dict(environment)})
-        return open_container(
-            model_dir=options["model_dir"],
-            command=options["command_line"],
-            environment=environment,
-            limits=limits,
-            startup_timeout_s=options["startup_timeout"],
-        )
+        own = {} if options["url"] is not None else {"limits": limits}
+        return opened_container(**{**options, "env": dict(environment), **own})
 
     return open_instance
 

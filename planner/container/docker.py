@@ -1,14 +1,13 @@
 """An image run as the service runs it, by a Docker engine of this machine."""
 
 import contextlib
-import http.client
 import itertools
 import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from planner.container.archive import OpenModel
 from planner.container.contract import Address, ContainerDescription, Limits, Startup, Usage
@@ -23,9 +22,9 @@ from planner.container.docker_engine import (
 )
 from planner.container.docker_limits import share_cpus
 from planner.container.docker_state import State, state_of
-from planner.container.docker_usage import EngineMeter, ReportedUsage, VisibleUsage, find_cgroup
+from planner.container.docker_usage import EngineMeter, follow
 from planner.container.docker_watch import Specification, Watcher
-from planner.container.hosting import PING_TIMEOUT_S, HttpContainer, ping
+from planner.container.hosting import HttpContainer, why_not_ready
 from planner.container.process import GRACE_S, PORT_VARIABLE, STARTUP_TIMEOUT_S, WORKERS_VARIABLE
 from planner.errors import ContainerDiedError, ContainerStartError
 from planner.units import show_bytes
@@ -174,7 +173,8 @@ class DockerContainer(HttpContainer):
         state = self._state()
         if state.is_running:
             self._address = state.address(self._port, is_native=engine.is_native)
-            self._meter = self._follow(engine, state)
+            process = state.process if engine.is_native else None
+            self._meter = follow(self._container, process, has_quota=self._cpus.is_quota)
         return began
 
     def _options(self, engine: Engine) -> dict[str, Any]:
@@ -201,51 +201,24 @@ class DockerContainer(HttpContainer):
             options["ports"] = {f"{self._port}/tcp": ("127.0.0.1", None)}
         return options
 
-    def _follow(self, engine: Engine, state: State) -> EngineMeter:
-        container = self._container
-        assert container is not None
-        cgroup = find_cgroup(state.process, state.container_id) if engine.is_native else None
-        if cgroup is not None:
-            return VisibleUsage(cgroup, has_quota=self._cpus.is_quota)
-
-        def statistics() -> Mapping[str, Any]:
-            from docker.errors import DockerException
-            from requests.exceptions import RequestException
-
-            try:
-                return cast("Mapping[str, Any]", container.stats(stream=False, one_shot=True))
-            except (DockerException, RequestException):
-                return {}
-
-        return ReportedUsage(statistics, has_quota=self._cpus.is_quota)
-
     def _wait_for_ping(self, began: float) -> None:
-        deadline = began + self._startup_timeout_s
-        seen = "nothing listened on its port"
-        while (left_s := deadline - time.monotonic()) > 0:
+        def still_runs() -> None:
             state = self._state()
             if not state.is_running:
                 raise ContainerStartError(
                     f"{self._target}: {self._end(state)} before /ping answered 200, after "
                     f"{time.monotonic() - began:.1f} s.{self._quoted_log()}"
                 )
-            try:
-                status = ping(self.address, min(left_s, PING_TIMEOUT_S))
-            except TimeoutError:
-                seen = f"/ping was not answered within {PING_TIMEOUT_S:g} s"
-            except ConnectionRefusedError:
-                pass
-            except (OSError, http.client.HTTPException) as error:
-                seen = f"/ping got no HTTP answer ({type(error).__name__}: {error})"
-            else:
-                if status == 200:
-                    return
-                seen = f"/ping answered {status}"
-            time.sleep(_PING_PERIOD_S)
-        raise ContainerStartError(
-            f"{self._target}: not ready after {self._startup_timeout_s:g} s: {seen}. It must serve GET /ping on port "
-            f"{self._port} of every address (0.0.0.0). Allow a longer start-up, or see the log.{self._quoted_log()}"
-        )
+
+        still_runs()  # what has ended at once has no address
+        deadline = began + self._startup_timeout_s
+        seen = why_not_ready(self.address, deadline, period_s=_PING_PERIOD_S, still_runs=still_runs)
+        if seen is not None:
+            raise ContainerStartError(
+                f"{self._target}: not ready after {self._startup_timeout_s:g} s: {seen}. It must serve GET /ping on "
+                f"port {self._port} of every address (0.0.0.0). Allow a longer start-up, or see the log."
+                f"{self._quoted_log()}"
+            )
 
     def _state(self) -> State:
         """What the engine says of the container now. Raises ContainerDiedError if the engine does not know it."""

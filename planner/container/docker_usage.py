@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from planner.container.cgroup import (
     Cgroup,
@@ -23,6 +23,9 @@ from planner.container.cgroup import (
 from planner.container.contract import Usage
 from planner.container.usage import CgroupMeter, Sampler
 from planner.documents import replace
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container as EngineContainer
 
 _PROC: Final = Path("/proc")
 _PERIOD_S: Final = 1.0
@@ -209,3 +212,21 @@ class ReportedUsage:
     def close(self) -> None:
         """Stop asking."""
         self._sampler.close()
+
+
+def follow(container: "EngineContainer", process: int | None, *, has_quota: bool) -> EngineMeter:
+    """A meter for a running container, given its first process where that is one of this machine."""
+    cgroup = None if process is None else find_cgroup(process, str(container.id))
+    if cgroup is not None:
+        return VisibleUsage(cgroup, has_quota=has_quota)
+
+    def statistics() -> Mapping[str, Any]:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            return cast("Mapping[str, Any]", container.stats(stream=False, one_shot=True))
+        except (DockerException, RequestException):
+            return {}
+
+    return ReportedUsage(statistics, has_quota=has_quota)

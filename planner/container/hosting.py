@@ -8,6 +8,7 @@ import http.client
 import json
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -60,6 +61,30 @@ def exchange(
 def ping(address: Address, timeout_s: float = PING_TIMEOUT_S) -> int:
     """The status that ``GET /ping`` answers. Raises OSError or http.client.HTTPException on no answer."""
     return exchange(address, "GET", "/ping", timeout_s=timeout_s).status
+
+
+def why_not_ready(address: Address, deadline: float, *, period_s: float, still_runs: Callable[[], None]) -> str | None:
+    """None as soon as ``GET /ping`` answers 200; at the deadline (of time.monotonic) what was seen instead, in words.
+
+    `still_runs` is called before each ping and raises if there is no point in waiting.
+    """
+    seen = "nothing listened on its port"
+    while (left_s := deadline - time.monotonic()) > 0:
+        still_runs()
+        try:
+            status = ping(address, min(left_s, PING_TIMEOUT_S))
+        except TimeoutError:
+            seen = f"/ping was not answered within {PING_TIMEOUT_S:g} s"
+        except ConnectionRefusedError:
+            pass
+        except (OSError, http.client.HTTPException) as error:
+            seen = f"/ping got no HTTP answer ({type(error).__name__}: {error})"
+        else:
+            if status == 200:
+                return None
+            seen = f"/ping answered {status}"
+        time.sleep(period_s)
+    return seen
 
 
 def _positive_int(value: Any) -> int | None:

@@ -1,7 +1,6 @@
 """A model server that the planner runs as a process of this machine."""
 
 import contextlib
-import http.client
 import json
 import os
 import shlex
@@ -18,7 +17,7 @@ from typing import Final
 from planner.container import supervisor
 from planner.container.contract import Address, ContainerDescription, Limits, Startup, Usage
 from planner.container.cpus import choose_cpus
-from planner.container.hosting import PING_TIMEOUT_S, HttpContainer, ping
+from planner.container.hosting import HttpContainer, why_not_ready
 from planner.container.ports import free_port, refuse_taken_port
 from planner.container.usage import Accounting, UsageMeter, open_meter
 from planner.errors import ContainerDiedError, ContainerStartError
@@ -174,33 +173,22 @@ class ProcessContainer(HttpContainer):
             )
 
     def _wait_for_ping(self, began: float) -> None:
-        deadline = began + self._startup_timeout_s
-        seen = "nothing listened on its port"
-        while (left_s := deadline - time.monotonic()) > 0:
+        def still_runs() -> None:
             code = self._ended()
             if code is not None:
                 raise ContainerStartError(
                     f"{self._target}: ended {_how(code)} before /ping answered 200, after "
                     f"{time.monotonic() - began:.1f} s.{self._quoted_log()}"
                 )
-            try:
-                status = ping(self.address, min(left_s, PING_TIMEOUT_S))
-            except TimeoutError:
-                seen = f"/ping was not answered within {PING_TIMEOUT_S:g} s"
-            except ConnectionRefusedError:
-                pass
-            except (OSError, http.client.HTTPException) as error:
-                seen = f"/ping got no HTTP answer ({type(error).__name__}: {error})"
-            else:
-                if status == 200:
-                    return
-                seen = f"/ping answered {status}"
-            time.sleep(_PING_PERIOD_S)
-        raise ContainerStartError(
-            f"{self._target}: not ready after {self._startup_timeout_s:g} s: {seen}. It must serve GET /ping on the "
-            f"port in {PORT_VARIABLE} ({self.address.port} here). Allow a longer start-up, or see the log."
-            f"{self._quoted_log()}"
-        )
+
+        deadline = began + self._startup_timeout_s
+        seen = why_not_ready(self.address, deadline, period_s=_PING_PERIOD_S, still_runs=still_runs)
+        if seen is not None:
+            raise ContainerStartError(
+                f"{self._target}: not ready after {self._startup_timeout_s:g} s: {seen}. It must serve GET /ping on "
+                f"the port in {PORT_VARIABLE} ({self.address.port} here). Allow a longer start-up, or see the log."
+                f"{self._quoted_log()}"
+            )
 
     def _ended(self) -> int | None:
         """The exit code of the server, if it has ended."""

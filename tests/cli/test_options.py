@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from rich.text import Text
 
 from planner.cli.options import COUNT_LIST, DURATION, SIZE, container_options, emit, opened_container, output_options
+from planner.errors import MissingDependencyError
 from planner.records.dataset import Dataset, RecordSizes
 
 DATASET = Dataset(
@@ -69,11 +70,28 @@ def test_a_result_goes_to_its_file_and_to_stdout_as_asked(tmp_path: Path) -> Non
     assert CliRunner().invoke(result, []).stdout == "three [red]words[/red] here\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--url", "http://127.0.0.1:1", "--command", "true"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--url", "http://127.0.0.1:1", "--command", "true"],
+        ["some-image:1", "--command", "true"],
+        ["some-image:1", "--model-dir", "model", "--url", "http://127.0.0.1:1"],
+    ],
+)
 def test_exactly_one_container_has_to_be_named(arguments: list[str]) -> None:
     run = CliRunner().invoke(container, arguments)
     assert run.exit_code == 2
-    assert "exactly one of --model-dir, --command or --url" in run.output
+    assert "exactly one of IMAGE" in run.output
+
+
+def test_an_image_is_named_by_itself_and_a_network_is_only_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    run = CliRunner().invoke(container, ["some-image:1", "--model-dir", "model", "--network"])
+    assert isinstance(run.exception, MissingDependencyError)
+    assert "/nowhere/docker.sock" in str(run.exception)
+    run = CliRunner().invoke(container, ["--url", "http://127.0.0.1:1", "--network"])
+    assert "--network is for an IMAGE" in run.output
 
 
 def test_an_environment_variable_without_a_value_sign_is_a_usage_error() -> None:

@@ -15,10 +15,15 @@ def test_each_way_gives_its_own_backend() -> None:
 
 
 def test_none_or_several_ways_are_refused_and_all_are_named() -> None:
-    with pytest.raises(ContainerStartError, match=r"--model-dir.*--command.*--url"):
+    with pytest.raises(ContainerStartError, match=r"IMAGE.*--model-dir.*--command.*--url"):
         open_container()
     with pytest.raises(ContainerStartError, match="exactly one"):
         open_container(command="serve", url="http://127.0.0.1:8080")
+
+
+def test_a_network_is_only_for_an_image() -> None:
+    with pytest.raises(ContainerStartError, match="IMAGE"):
+        open_container(command="serve", network=True)
 
 
 def test_what_the_user_sets_is_recorded() -> None:
