@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 
 from planner.jobs import request as request_for_plan
 from planner.jobs.endpoint import Execution, ImageRule
-from planner.jobs.endpoint.work import failed
+from planner.jobs.endpoint.order import failed
 from planner.jobs.service_model import service_model
 from tests.container.docker_image import IMAGE as DOCKER_IMAGE
 from tests.container.docker_image import why_not
@@ -174,12 +174,20 @@ def test_what_only_the_run_can_see_fails_the_job_in_the_services_words(tmp_path:
             "bucket", TransformOutput={"S3OutputPath": "s3://b2/out"}
         ),
         "AlgorithmError: ": request("death"),
+        "ClientError: s3://bucket/bad.tar.gz: not gzip": request("archive", ModelName="bad"),
+        "ClientError: s3://bucket/bad.tar.gz: not gzip; make it with": request("served", ModelName="served"),
     }
-    rules = tuple(ImageRule(image="*/model:1", server=rule.server) for rule in test_server(tmp_path / "log"))
+    rules = (
+        *(ImageRule(image="*/model:1", server=rule.server) for rule in test_server(tmp_path / "log")),
+        ImageRule(image="served:1", server="model-dir"),
+    )
     with serving(Execution(storage=storage, images=rules)) as port:
         client = client_of(port)
         create_model(client)
         create_model(client, "other", Image="other:1")
+        (tmp_path / "bucket" / "bad.tar.gz").write_text("no archive")
+        create_model(client, "bad", ModelDataUrl="s3://bucket/bad.tar.gz")
+        create_model(client, "served", Image="served:1", ModelDataUrl="s3://bucket/bad.tar.gz")
         for job in jobs.values():
             client.create_transform_job(**job)
         for reason, job in jobs.items():

@@ -18,9 +18,9 @@ from planner.container.process import STARTUP_TIMEOUT_S
 from planner.documents import Json
 from planner.errors import PlannerError
 from planner.jobs.endpoint.images import ImageRule
+from planner.jobs.endpoint.order import ORDER, OUTCOME, Order, Outcome, failed
 from planner.jobs.endpoint.storage import Storage, StorageSettings
 from planner.jobs.endpoint.store import Job, Store
-from planner.jobs.endpoint.work import ORDER, OUTCOME, Order, Outcome, failed
 
 END_S: Final = 60.0
 """How long a stopped job may take to end its containers before it is killed; they then end by themselves."""

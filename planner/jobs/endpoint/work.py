@@ -16,11 +16,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Final, Literal, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import msgspec
 
-from planner.documents import Json, Value
+from planner.documents import Json
 from planner.errors import (
     ContainerDiedError,
     ContainerLimitError,
@@ -31,40 +31,14 @@ from planner.errors import (
     PlannerError,
     RequestRejectedError,
 )
-from planner.jobs.endpoint.images import ImageRule, instance_opener
+from planner.jobs.endpoint.images import instance_opener
+from planner.jobs.endpoint.order import ORDER, OUTCOME, Order, Outcome, failed
 from planner.jobs.endpoint.places import Place, manifest_entries, output_place, place_of, relative_key
-from planner.jobs.endpoint.storage import Storage, StorageSettings, open_storage
+from planner.jobs.endpoint.storage import Storage, open_storage
 
-ORDER: Final = "order.json"
-OUTCOME: Final = "outcome.json"
-LONGEST_REASON: Final = 1024
-"""Characters of a FailureReason. Source: service model, shape FailureReason."""
 _NAMED_FAILURES: Final = 3
+_ARCHIVE: Final = "model.tar.gz"
 _NUMBER: Final = re.compile(r"object-\d{9,}")
-
-
-class Order(Value, frozen=True, kw_only=True):
-    """What a job is to do."""
-
-    request: Json
-    """Of CreateTransformJob."""
-    container: Json
-    """The Model's ContainerDefinition."""
-    storage: StorageSettings
-    images: tuple[ImageRule, ...]
-    startup_timeout_s: float
-    network: bool
-    endpoint: int
-    """Process that waits for the outcome; when it is gone, nobody else removes the scratch folder."""
-
-
-class Outcome(Value, frozen=True, kw_only=True):
-    """What became of it."""
-
-    status: Literal["Completed", "Failed", "Stopped"]
-    failure_reason: str | None = None
-    notes: tuple[str, ...] = ()
-    """What the service would not say: how this machine differs from the job's."""
 
 
 class _Input(NamedTuple):
@@ -79,14 +53,12 @@ def carry_out(order: Order, scratch: Path) -> Outcome:
     try:
         return _carried_out(order, scratch)
     except PlannerError as error:
-        return failed(f"{_blame(error)}: {error}")
+        return failed(_told(error, order, scratch))
 
 
-def failed(reason: str, notes: tuple[str, ...] = ()) -> Outcome:
-    """A failed job, its reason cut to what FailureReason holds."""
-    text = reason.encode(errors="replace").decode()
-    cut = text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."
-    return Outcome(status="Failed", failure_reason=cut, notes=notes)
+def _told(error: PlannerError, order: Order, scratch: Path) -> str:
+    """The failure as FailureReason begins and names things: the Model's archive by its URL, not by our copy."""
+    return f"{_blame(error)}: {error}".replace(str(scratch / _ARCHIVE), order.container.get("ModelDataUrl", ""))
 
 
 def _blame(error: PlannerError) -> str:
@@ -122,7 +94,7 @@ def _carried_out(order: Order, scratch: Path) -> Outcome:
         run = run_job(scratch / "input.manifest", folder, settings_of(request), opener)
     except PlannerError as error:
         _store(storage, names, folder, output)
-        return failed(_renamed(f"{_blame(error)}: {error}", names))
+        return failed(_renamed(_told(error, order, scratch), names))
     _store(storage, names, folder, output)
     notes = (*(_renamed(note, names) for note in run.warnings), *_not_done(request))
     failures = [_renamed(row.failure, names) for row in run.objects if row.failure is not None]
@@ -156,7 +128,7 @@ def _archive(storage: Storage, container: Json, scratch: Path) -> Path | None:
     """The Model's archive, fetched; None when the Model has none."""
     if "ModelDataUrl" not in container:
         return None
-    archive = scratch / "model.tar.gz"
+    archive = scratch / _ARCHIVE
     storage.fetch(place_of(container["ModelDataUrl"]), archive)
     return archive
 
