@@ -18,8 +18,10 @@ _COMMANDS: Final = (
     "predict",
     "recommend",
     "explain",
+    "simulate",
     "request",
     "run",
+    "endpoint",
     "instances",
     "prices",
 )
