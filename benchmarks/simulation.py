@@ -7,7 +7,7 @@ run by `planner run`'s library call. Reported for each job:
 
     error              the median world's makespan against the mean of the runs
     at its own latency the same with the simulated latency scaled to that of the run: what the simulation itself misses
-                       (assignment, packing, waves, tails), without a machine that has changed its speed since the profile
+                       (assignment, packing, waves, tails), without that of a machine whose speed has changed
     runs differ        how the runs disagree among themselves: the floor of any prediction
     even split         error of total work over both containers' throughput, which knows neither objects nor tails
 

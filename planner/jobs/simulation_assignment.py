@@ -31,48 +31,60 @@ class Hands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Grains:
-    """Runs told apart by how they are shared out: object by object, or in closed form."""
+class Dealer:
+    """The objects of one job, told apart by how they are shared out: single ones, and long runs in closed form."""
 
+    instances: int
     run: Ints
-    """(objects of short runs,) the run of each single object."""
+    """(single objects,) the run of each: all runs of no more objects than instances, unrolled, in key order."""
     position: Ints
-    """(objects of short runs,) its place among all objects."""
+    """(single objects,) its place among all objects of the input."""
     long: Ints
-    """Runs of more objects than instances."""
+    """(long runs,) the other runs."""
+    long_first: Ints
+    """(long runs,) position of its first object."""
+    long_copies: Ints
+    """(long runs,) its objects."""
 
+    @classmethod
+    def of(cls, requests: ObjectRequests, instances: int) -> "Dealer":
+        """Of the objects that have records."""
+        short, long = np.flatnonzero(requests.copies <= instances), np.flatnonzero(requests.copies > instances)
+        copies = requests.copies[short]
+        run = np.repeat(short, copies)
+        within = np.arange(len(run)) - np.repeat(np.cumsum(copies) - copies, copies)
+        return cls(
+            instances=instances,
+            run=run,
+            position=requests.first[run] + within,
+            long=long,
+            long_first=requests.first[long],
+            long_copies=requests.copies[long],
+        )
 
-def _grains(requests: ObjectRequests, instances: int) -> _Grains:
-    short = np.flatnonzero(requests.copies <= instances)
-    copies = requests.copies[short]
-    run = np.repeat(short, copies)
-    within = np.arange(len(run)) - np.repeat(np.cumsum(copies) - copies, copies)
-    return _Grains(run=run, position=requests.first[run] + within, long=np.flatnonzero(requests.copies > instances))
+    def dealt(self) -> Hands:
+        """Object o of the input on instance o mod n."""
+        everyone = np.arange(self.instances)
+        whole, extra = np.divmod(self.long_copies, self.instances)
+        after = (everyone[None, :] - self.long_first[:, None]) % self.instances
+        return self._sorted(self.position % self.instances, whole[:, None] + (after < extra[:, None]))
 
+    def at_random(self, random: np.random.Generator) -> Hands:
+        """Every object on an instance drawn for it alone, all equally likely."""
+        chosen = random.integers(0, self.instances, len(self.run))
+        counts = random.multinomial(self.long_copies, np.full(self.instances, 1 / self.instances))
+        return self._sorted(chosen, counts.reshape(len(self.long), self.instances))
 
-def dealt(requests: ObjectRequests, instances: int) -> Hands:
-    """Object o of the input on instance o mod n."""
-    grains = _grains(requests, instances)
-    long, everyone = grains.long, np.arange(instances)
-    whole, extra = np.divmod(requests.copies[long], instances)
-    after = (everyone[None, :] - requests.first[long][:, None]) % instances
-    counts = whole[:, None] + (after < extra[:, None])
-    return _sorted(grains, grains.position % instances, counts, instances)
-
-
-def at_random(requests: ObjectRequests, instances: int, random: np.random.Generator) -> Hands:
-    """Every object on an instance drawn for it alone, all equally likely."""
-    grains = _grains(requests, instances)
-    chosen = random.integers(0, instances, len(grains.run))
-    counts = random.multinomial(requests.copies[grains.long], np.full(instances, 1 / instances))
-    return _sorted(grains, chosen, counts.reshape(len(grains.long), instances), instances)
-
-
-def _sorted(grains: _Grains, chosen: Ints, counts: Ints, instances: int) -> Hands:
-    """Single objects on their chosen instances and (long runs, n) counts, as rows by instance and key."""
-    instance = np.concatenate([chosen, np.tile(np.arange(instances), len(grains.long))])
-    run = np.concatenate([grains.run, np.repeat(grains.long, instances)])
-    count = np.concatenate([np.ones(len(grains.run), dtype=np.int64), counts.ravel()])
-    order = np.lexsort((run, instance))
-    order = order[count[order] > 0]
-    return Hands(instance=instance[order], run=run[order], count=count[order])
+    def _sorted(self, chosen: Ints, counts: Ints) -> Hands:
+        """Single objects on their chosen instances and (long runs, n) counts, as rows by instance and key."""
+        run, instance, count = self.run, chosen, np.ones(len(self.run), dtype=np.int64)
+        if len(self.long):
+            run = np.concatenate([run, np.repeat(self.long, self.instances)])
+            instance = np.concatenate([instance, np.tile(np.arange(self.instances), len(self.long))])
+            count = np.concatenate([count, counts.ravel()])
+            by_key = np.argsort(run, kind="stable")
+            by_key = by_key[count[by_key] > 0]
+            run, instance, count = run[by_key], instance[by_key], count[by_key]
+        # A stable sort of small integers is a radix sort: linear in the objects.
+        order = np.argsort(instance.astype(np.int16), kind="stable")
+        return Hands(instance=instance[order], run=run[order], count=count[order])

@@ -30,7 +30,7 @@ import numpy as np
 
 from planner.jobs.simulation_assignment import Hands
 from planner.jobs.simulation_requests import ObjectRequests
-from planner.planning.space import Floats
+from planner.planning.space import Floats, Ints
 
 _BATCH_STATIONS: Final = 1024
 """Stations played side by side: their slots stay in the processor's cache."""
@@ -66,40 +66,61 @@ class Ends:
     """Requests in flight, integrated over that time."""
 
 
-def work_list(
-    requests: ObjectRequests,
-    hands: Hands,
-    instance: int,
-    *,
-    full_s: Floats,
-    last_s: Floats,
-    concurrency: int,
-    window: int,
-) -> WorkList:
-    """The list of one instance; full_s and last_s (runs,) are the mean service times of a run's requests."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectWork:
+    """The mean service times of one object of every run; arrays (runs,)."""
+
+    requests: Ints
+    full: Ints
+    """Full requests among them; the last one is smaller where it is not one of these."""
+    full_s: Floats
+    last_s: Floats
+    sum_s: Floats
+    """Of all its requests."""
+    square_s2: Floats
+    """Of their squares."""
+
+    @classmethod
+    def of(cls, requests: ObjectRequests, full_s: Floats, last_s: Floats) -> "ObjectWork":
+        """From the service times of full and of last requests; last_s is 0 where there is none."""
+        return cls(
+            requests=requests.requests_per_object,
+            full=requests.full,
+            full_s=full_s,
+            last_s=last_s,
+            sum_s=requests.full * full_s + last_s,
+            square_s2=requests.full * full_s**2 + last_s**2,
+        )
+
+    def listed(self, run: Ints, count: Ints, most: int) -> Floats:
+        """The service times of so many objects of these runs in order, at most `most` full requests of each."""
+        objects = np.repeat(run, count)
+        full = self.full[objects]
+        times = np.stack([self.full_s[objects], self.last_s[objects]], axis=1).ravel()
+        return np.repeat(times, np.stack([np.minimum(full, most), self.requests[objects] - full], axis=1).ravel())
+
+
+def work_list(work: ObjectWork, hands: Hands, instance: int, *, concurrency: int, window: int) -> WorkList:
+    """The list of one instance: its last `window` requests or a few more, and the sum of those before.
+
+    The head is a whole number of rounds of all slots, so that without noise it ends as its requests would.
+    """
     run, count = hands.of(instance)
-    full, has_last = requests.full, requests.last_records > 0
-    each = requests.requests_per_object
-    total = int(each[run] @ count)
-    kept = total if total <= window + concurrency else window + (total - window) % concurrency
-    after = np.cumsum((each[run] * count)[::-1])[::-1]
-    start = max(0, len(run) - int(after[::-1].searchsorted(kept)) - 1)
-    run_kept, count_kept = run[start:], count[start:].copy()
-    if len(run_kept):
-        surplus = int(after[start]) - kept
-        count_kept[0] -= surplus // int(each[run_kept[0]])
-    objects = np.repeat(run_kept, count_kept)
-    times = np.stack([full_s[objects], last_s[objects]], axis=1).ravel()
-    repeats = np.stack([np.minimum(full[objects], kept), has_last[objects]], axis=1).ravel()
-    tail = np.repeat(times, repeats)[-kept:] if kept else np.empty(0)
-    if kept == total:
-        return WorkList(head_requests=0, head_s=0.0, head_square_s2=0.0, tail_s=tail)
-    sums = full[run] * full_s[run] + has_last[run] * last_s[run]
-    squares = full[run] * full_s[run] ** 2 + has_last[run] * last_s[run] ** 2
+    each = work.requests[run] * count
+    total = int(each.sum())
+    if total <= window + concurrency:
+        return WorkList(head_requests=0, head_s=0.0, head_square_s2=0.0, tail_s=work.listed(run, count, total))
+    kept = window + (total - window) % concurrency
+    after = np.cumsum(each[::-1])
+    back = int(after.searchsorted(kept))
+    start = len(run) - 1 - back
+    few = count[start:].copy()
+    few[0] -= (int(after[back]) - kept) // int(work.requests[run[start]])
+    tail, copies = work.listed(run[start:], few, kept)[-kept:], count.astype(np.float64)
     return WorkList(
         head_requests=total - kept,
-        head_s=max(0.0, float(sums @ count) - float(tail.sum())),
-        head_square_s2=max(0.0, float(squares @ count) - float(tail @ tail)),
+        head_s=max(0.0, float(work.sum_s[run] @ copies) - float(tail.sum())),
+        head_square_s2=max(0.0, float(work.square_s2[run] @ copies) - float(tail @ tail)),
         tail_s=tail,
     )
 

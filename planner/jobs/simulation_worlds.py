@@ -20,15 +20,15 @@ import numpy as np
 
 from planner.interval import Z90, Interval
 from planner.jobs.service_times import ServiceTimes
-from planner.jobs.simulation_assignment import Hands, at_random, dealt
+from planner.jobs.simulation_assignment import Dealer, Hands
 from planner.jobs.simulation_requests import ObjectRequests
-from planner.jobs.simulation_station import WorkList, play, work_list
+from planner.jobs.simulation_station import ObjectWork, WorkList, play, work_list
 from planner.performance.points import REPEATABILITY
 from planner.planning.space import Floats, Ints
 
-EXACT_REQUESTS: Final = 20_000_000
-"""Requests over all worlds that are played one by one, about two seconds' worth; beyond, an instance's first requests
-are played as their sum."""
+EXACT_STEPS: Final = 240_000_000
+"""Requests over all worlds, times (slots + 16), that are played one by one: one or two seconds' worth. Where there are
+more, the first requests of an instance are played as their sum."""
 _LEAST_ROUNDS: Final = 4
 """So many requests per slot are always played one by one."""
 INSTANCE_LOG_SD: Final = REPEATABILITY
@@ -87,14 +87,16 @@ def play_out(job: Job, chances: Chances) -> Worlds:
     deals, noise, errors, starts = (np.random.default_rng(seed) for seed in seeds)
     worlds, n = chances.worlds, job.instances
     by_chance = round(chances.random_assignment * worlds) if n > 1 else 0
-    window = _window(job, worlds)
+    window, requests = _window(job, worlds), job.requests
+    work = ObjectWork.of(requests, job.times.at(requests.full_records), job.times.at(requests.last_records))
+    dealer = Dealer.of(requests, n)
     lists: list[WorkList] = []
     objects = np.empty((worlds, n), dtype=np.int64)
     if by_chance < worlds:
-        one, objects[: worlds - by_chance] = _lists(job, dealt(job.requests, n), window)
+        one, objects[: worlds - by_chance] = _lists(job, work, dealer.dealt(), window)
         lists += one * (worlds - by_chance)
     for world in range(worlds - by_chance, worlds):
-        one, objects[world] = _lists(job, at_random(job.requests, n, deals), window)
+        one, objects[world] = _lists(job, work, dealer.at_random(deals), window)
         lists += one
     ends = play(lists, job.times.drain, job.times.shape, noise)
     slowness = _slowness(job.times, errors.standard_normal(worlds))[:, None]
@@ -114,19 +116,16 @@ def play_out(job: Job, chances: Chances) -> Worlds:
 
 
 def _window(job: Job, worlds: int) -> int:
-    """Requests of one instance that are played one by one: all of them as far as EXACT_REQUESTS goes."""
-    if job.requests.requests * worlds <= EXACT_REQUESTS:
-        return job.requests.requests
-    return max(_LEAST_ROUNDS * len(job.times.drain), EXACT_REQUESTS // (worlds * job.instances))
+    """Requests of one instance that are played one by one: all of them as far as EXACT_STEPS goes."""
+    slots, requests = len(job.times.drain), job.requests.requests
+    exact = EXACT_STEPS // (slots + 16)
+    return requests if requests * worlds <= exact else max(_LEAST_ROUNDS * slots, exact // (worlds * job.instances))
 
 
-def _lists(job: Job, hands: Hands, window: int) -> tuple[list[WorkList], Ints]:
+def _lists(job: Job, work: ObjectWork, hands: Hands, window: int) -> tuple[list[WorkList], Ints]:
     """The work of every instance, and (n,) its objects."""
-    full_s, last_s = job.times.at(job.requests.full_records), job.times.at(job.requests.last_records)
-    lists = [
-        work_list(job.requests, hands, i, full_s=full_s, last_s=last_s, concurrency=len(job.times.drain), window=window)
-        for i in range(job.instances)
-    ]
+    slots = len(job.times.drain)
+    lists = [work_list(work, hands, i, concurrency=slots, window=window) for i in range(job.instances)]
     held = np.bincount(hands.instance, weights=hands.count, minlength=job.instances)
     return lists, held.astype(np.int64)
 

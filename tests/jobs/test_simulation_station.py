@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.jobs.simulation_assignment import dealt
+from planner.jobs.simulation_assignment import Dealer
 from planner.jobs.simulation_requests import object_requests
-from planner.jobs.simulation_station import WorkList, drained, play, serve, started, work_list
+from planner.jobs.simulation_station import ObjectWork, WorkList, drained, play, serve, started, work_list
 from planner.planning.space import Floats
 from tests.planning.cases import dataset, run
 
@@ -112,11 +112,9 @@ def test_one_slot_has_mean_and_variance_of_a_sum() -> None:
 def listed(objects: Sequence[tuple[int, int]], *, slots: int, window: int, instances: int = 1) -> list[WorkList]:
     """Work of runs (records, copies) at one record a request and a second each."""
     requests = object_requests(dataset([run(r, copies=m) for r, m in objects]), "SingleRecord", 1)
-    hands, one = dealt(requests, instances), np.ones(len(requests.records))
-    return [
-        work_list(requests, hands, i, full_s=one, last_s=one, concurrency=slots, window=window)
-        for i in range(instances)
-    ]
+    hands, one = Dealer.of(requests, instances).dealt(), np.ones(len(requests.records))
+    work = ObjectWork.of(requests, one, 0 * one)
+    return [work_list(work, hands, i, concurrency=slots, window=window) for i in range(instances)]
 
 
 @given(
@@ -139,7 +137,8 @@ def test_work_is_kept_when_the_first_requests_become_a_sum(
 def test_the_sum_is_that_of_the_first_requests_in_key_order() -> None:
     requests = object_requests(dataset([run(5), run(3), run(4)]), "SingleRecord", 1)
     seconds = np.array([1.0, 10.0, 100.0])
-    work = work_list(requests, dealt(requests, 1), 0, full_s=seconds, last_s=seconds, concurrency=1, window=5)
+    each = ObjectWork.of(requests, seconds, 0 * seconds)
+    work = work_list(each, Dealer.of(requests, 1).dealt(), 0, concurrency=1, window=5)
     assert work.tail_s.tolist() == [10.0, 100.0, 100.0, 100.0, 100.0]
     assert (work.head_requests, work.head_s, work.head_square_s2) == (7, 25.0, 205.0)
 
@@ -177,3 +176,14 @@ def test_slots_start_apart_by_less_than_a_request() -> None:
     drawn = state.sum(axis=0)
     expected = work[0].head_s
     assert drawn.mean() == pytest.approx(expected, abs=4 * math.sqrt(0.25 * expected / 200))
+
+
+def test_the_smaller_last_request_of_an_object_is_played_in_its_place() -> None:
+    """Objects of 5 records at 2 a request: two of 1 s and a last one of half a second each."""
+    requests = object_requests(dataset([run(5, record_bytes=500_000, copies=2)]), "MultiRecord", 1)
+    each = ObjectWork.of(requests, np.array([1.0]), np.array([0.5]))
+    work = work_list(each, Dealer.of(requests, 1).dealt(), 0, concurrency=1, window=100)
+    assert work.tail_s.tolist() == [1.0, 1.0, 0.5, 1.0, 1.0, 0.5]
+    cut = work_list(each, Dealer.of(requests, 1).dealt(), 0, concurrency=2, window=2)
+    assert (cut.head_requests, cut.head_s, cut.head_square_s2) == (4, 3.5, 3.25)
+    assert cut.tail_s.tolist() == [1.0, 0.5]
