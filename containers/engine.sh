@@ -47,7 +47,10 @@ packages() {   # packages PROGRAM PACKAGE...: installed unless the program is th
 start() {
     mkdir -p "$root"
     if command -v docker >/dev/null && answers "$(host)"; then say "using the engine at $(host)"; return; fi
-    packages dockerd docker.io || return
+    local client=docker-cli   # a package of its own in newer releases
+    apt-cache show "$client" >/dev/null 2>&1 || client=
+    packages dockerd docker.io $client || return
+    if answers "$(host)"; then say "using the engine at $(host), which installing it started"; return; fi
     [ "$(id -u)" = 0 ] || { say "no engine answers at $(host), and starting one takes root"; return 1; }
     rm -f "$pid_file"
     # A containerd that was killed may stay as a zombie, which dockerd takes for a live one.

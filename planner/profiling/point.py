@@ -194,7 +194,12 @@ def _measurement(
         request_bytes=fmean(trace.request_bytes[first + 1 :]),
         response_bytes=fmean(trace.response_bytes[first + 1 :]),
         disturbed_share=disturbed_share,
-        warnings=(*_load_warnings(conditions, window, disturbed_share), *_result_warnings(conditions, window)),
+        throttled_s=_throttled_s(window),
+        warnings=(
+            *_load_warnings(conditions, window, disturbed_share),
+            *_throttling_warnings(window),
+            *_result_warnings(conditions, window),
+        ),
     )
 
 
@@ -251,4 +256,20 @@ def _load_warnings(conditions: Conditions, window: _Window, disturbed_share: flo
         yield (
             f"disturbed: other programs (or the hypervisor) took {disturbed_share:.0%} of this machine's CPU time "
             "meanwhile"
+        )
+
+
+def _throttled_s(window: _Window) -> float | None:
+    """Seconds that a CPU quota halted the container's threads in the window, summed; None without a quota."""
+    counts = [usage.throttled_s for usage in window.usages or () if usage.throttled_s is not None]
+    return round(window.rise(counts), 6) if counts and len(counts) == len(window.usages or ()) else None
+
+
+def _throttling_warnings(window: _Window) -> Iterator[str]:
+    """What a CPU quota does to the latencies."""
+    counts = [float(usage.throttled_periods) for usage in window.usages or () if usage.throttled_periods is not None]
+    if counts and len(counts) == len(window.usages or ()) and (periods := round(window.rise(counts))):
+        yield (
+            f"throttled: the CPU quota halted the container in {periods} of the window's {window.duration_s / 0.1:.0f} "
+            "periods of 100 ms: its latencies are of two kinds, halted or not. Whole --cpus are pinned instead"
         )

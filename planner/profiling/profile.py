@@ -82,6 +82,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     disturbed_share: float | None = None
     """Share of this machine's CPU time, 0 to 1, that other programs and the hypervisor took in the window; the load
     generator does not count. None where the container's own part cannot be seen."""
+    throttled_s: float | None = None
+    """Seconds that a CPU quota halted the container's threads in the window, summed; None: it has no quota."""
     warnings: tuple[str, ...] = ()
 
     @property

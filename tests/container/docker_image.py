@@ -44,6 +44,12 @@ def why_not() -> str:
     return ""
 
 
+def has_image(name: str) -> bool:
+    """True if the engine has that image."""
+    with closing(connect()) as engine:
+        return bool(engine.client.images.list(name))
+
+
 def engine_traces(owner: int) -> list[str]:
     """Containers and networks that the planner with that number has on the engine."""
     wanted = {"label": f"{NAME}.process={owner}"}

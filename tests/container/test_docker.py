@@ -1,14 +1,18 @@
 """An image as a container, on a real engine; where there is none, or no base image, these tests skip and say so."""
 
+import contextlib
 import os
+import select
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -19,6 +23,7 @@ from planner.container.docker_engine import NAME, connect
 from planner.errors import ContainerDiedError, ContainerLimitError, ContainerStartError, MissingDependencyError
 from tests.container.contract import LINES, OwnedContainerContract
 from tests.container.docker_image import IMAGE, engine_traces, model_archive, why_not
+from tests.container.model.inference import BURN_S
 from tests.container.traces import MODEL, eventually
 
 if why_not():
@@ -180,6 +185,54 @@ def test_an_image_that_is_not_there_is_not_pulled_but_named() -> None:
 def test_an_image_without_the_serve_program_is_refused_and_says_so() -> None:
     with pytest.raises(ContainerStartError, match="no program named serve"):
         DockerContainer("batch-transform-planner/base").start()
+
+
+@contextlib.contextmanager
+def engine_behind_tcp(socket_path: str) -> Iterator[str]:
+    """The engine as a DOCKER_HOST that is no Unix socket: as if it ran in a virtual machine."""
+
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as inner:
+                inner.connect(socket_path)
+                pairs = {inner: self.request, self.request: inner}
+                while True:
+                    for source in select.select(list(pairs), [], [])[0]:
+                        chunk = source.recv(65536)
+                        if not chunk:
+                            return
+                        pairs[source].sendall(chunk)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_engine_apart_is_used_by_a_published_port_and_its_own_statistics() -> None:
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix:"):
+        pytest.skip("the engine is apart already")
+    with engine_behind_tcp(urlsplit(host).path) as apart, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", apart)
+        with pytest.raises(ContainerStartError, match="--network"):
+            DockerContainer(IMAGE, model=MODEL)
+        with DockerContainer(IMAGE, model=MODEL, network=True, limits=Limits(cpus=1)) as container:
+            assert container.address.host == "127.0.0.1"
+            assert container.description.cpu_set is None
+            before = container.usage()
+            assert container.invoke(b'"cpus"\n"burn"\n', content_type=LINES).body == b"1.0\n0.0\n"
+            after = container.usage()
+            assert before is not None
+            assert after is not None
+            assert after.source == "engine"
+            assert BURN_S - 0.02 <= after.cpu_s - before.cpu_s <= BURN_S + 0.15
+            assert after.memory_peak_bytes > 2**20
 
 
 def test_an_engine_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> None:
