@@ -16,9 +16,10 @@ _VERBS = {
     "predict": "planner.performance.predicting",
     "recommend": "planner.jobs.planned",
     "request": "planner.jobs.request",
+    "simulate": "planner.jobs.simulate",
 }
 
-__all__ = ["inspect", "predict", "profile", "recommend", "request"]
+__all__ = ["inspect", "predict", "profile", "recommend", "request", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

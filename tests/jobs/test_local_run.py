@@ -265,3 +265,9 @@ def test_rows_of_objects_add_up_to_the_totals_and_times_lie_within_the_makespan(
     from planner.documents import parse_document
 
     assert parse_document(to_json(run).encode(), RunDocument, "run") == run
+
+
+def test_a_type_that_no_header_can_hold_is_refused_before_anything_is_sent(folder: Path) -> None:
+    with pytest.raises(RequestRejectedError, match="latin-1"):
+        run_here(folder, replace(LINES, content_type="text/€"))
+    assert outputs(folder) == {}

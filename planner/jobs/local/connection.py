@@ -4,6 +4,7 @@ import selectors
 from typing import Final
 
 from planner.container.contract import Address
+from planner.errors import RequestRejectedError
 from planner.profiling.http1 import Connection, Failure, Request
 
 _JOINED_BYTES: Final = 64 * 1024
@@ -37,14 +38,24 @@ class KeepingConnection(Connection):
 
 
 def request_head(address: Address, content_type: str | None, accept: str | None) -> bytes:
-    """The head of every ``POST /invocations`` of a job, up to the value of Content-Length."""
-    return (
+    """The head of every ``POST /invocations`` of a job, up to the value of Content-Length.
+
+    Raises RequestRejectedError for a type that no HTTP header can hold.
+    """
+    head = (
         f"POST {address.base_path}/invocations HTTP/1.1\r\n"
         f"Host: {address.host}:{address.port}\r\n"
         + (f"Content-Type: {content_type}\r\n" if content_type else "")
         + (f"Accept: {accept}\r\n" if accept else "")
         + "Content-Length: "
-    ).encode("latin-1")
+    )
+    try:
+        return head.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise RequestRejectedError(
+            f"ContentType {content_type!r} and Accept {accept!r} go into HTTP headers, which hold latin-1 only; "
+            "use a MIME type such as text/csv"
+        ) from error
 
 
 def request_with(head: bytes, body: bytes) -> Request:

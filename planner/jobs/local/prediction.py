@@ -49,7 +49,7 @@ def predicted_figures(
     cpu_set = instances[0].cpu_set
     cpus = float(len(cpu_set)) if cpu_set is not None else float(len(available_cpus()))
     one = np.array(1.0)
-    capacity = np.array(cpus)
+    capacity = np.array(model.capacity_cores_at(cpus))
     columns = model.predict_columns(
         np.array(records / requests),
         np.array(float(effective.max_concurrent_transforms)),
