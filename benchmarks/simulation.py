@@ -35,8 +35,8 @@ from planner.container import Limits, ProcessContainer
 from planner.container.contract import Container
 from planner.jobs.local.run import run_job
 from planner.jobs.local.settings import JobSettings
-from planner.jobs.simulate import simulate_here
-from planner.jobs.simulation_station import WorkList, play
+from planner.jobs.simulation.simulate import simulate_here
+from planner.jobs.simulation.station import WorkList, play
 from planner.performance import predict
 from planner.planning.space import BatchStrategy
 from planner.profiling.profile import Profile

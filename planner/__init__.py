@@ -16,7 +16,7 @@ _VERBS = {
     "predict": "planner.performance.predicting",
     "recommend": "planner.jobs.planned",
     "request": "planner.jobs.request",
-    "simulate": "planner.jobs.simulate",
+    "simulate": "planner.jobs.simulation.simulate",
 }
 
 __all__ = ["inspect", "predict", "profile", "recommend", "request", "simulate"]

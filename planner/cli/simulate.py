@@ -85,7 +85,7 @@ def command(
     each instance is, what idle instances cost, and with --record-failure-rate what bad records are expected to cost.
     """
     from planner.documents import read_document
-    from planner.jobs.simulate import simulate
+    from planner.jobs.simulation.simulate import simulate
     from planner.planning.plan import Plan
     from planner.profiling.profile import Profile
     from planner.report.simulation import render
@@ -124,7 +124,7 @@ def _here(
     chances: dict[str, Any],
 ) -> Any:
     """The plan's payload and concurrency on the profiled host."""
-    from planner.jobs.simulate import simulate_here
+    from planner.jobs.simulation.simulate import simulate_here
 
     if profile is None or dataset is None:
         raise click.UsageError("--here needs --profile, measured on this host, and --dataset.")

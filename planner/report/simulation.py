@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from planner.interval import Interval
-from planner.jobs.simulation import Chance, Distribution, Simulation
+from planner.jobs.simulation.document import Chance, Distribution, Simulation
 from planner.units import show_seconds, show_usd
 
 if TYPE_CHECKING:

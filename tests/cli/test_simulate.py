@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from planner.cli.simulate import command
 from planner.documents import read_document, replace, write_document
 from planner.errors import DocumentError, InputMissingError, ProfileError
-from planner.jobs.simulation import Simulation
+from planner.jobs.simulation.document import Simulation
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.records.layout import describe, repeated

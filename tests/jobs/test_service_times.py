@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from planner.documents import replace
-from planner.jobs.service_times import times_here, times_of_plan, times_of_plan_alone
+from planner.jobs.simulation.service_times import times_here, times_of_plan, times_of_plan_alone
 from planner.performance import predict
 from planner.planning.recommend import recommend
 from planner.records.layout import describe

@@ -8,11 +8,11 @@ import pytest
 from planner.documents import replace, to_json
 from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
-from planner.jobs.service_times import ServiceTimes, times_of_plan
-from planner.jobs.simulate import billed_startup_s, simulate, simulate_here
-from planner.jobs.simulation import Simulation
-from planner.jobs.simulation_requests import object_requests
-from planner.jobs.simulation_worlds import Chances, Job, play_out
+from planner.jobs.simulation.document import Simulation
+from planner.jobs.simulation.requests import object_requests
+from planner.jobs.simulation.service_times import ServiceTimes, times_of_plan
+from planner.jobs.simulation.simulate import billed_startup_s, simulate, simulate_here
+from planner.jobs.simulation.worlds import Chances, Job, play_out
 from planner.performance import predict
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.jobs.local.assignment import deal
-from planner.jobs.simulation_assignment import Dealer, Hands
-from planner.jobs.simulation_requests import ObjectRequests, object_requests
+from planner.jobs.simulation.assignment import Dealer, Hands
+from planner.jobs.simulation.requests import ObjectRequests, object_requests
 from tests.planning.cases import dataset, run
 
 runs = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30)), min_size=1, max_size=8).filter(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.jobs.simulation_loss import expected_instances, expected_loss
-from planner.jobs.simulation_requests import ObjectRequests, object_requests
+from planner.jobs.simulation.loss import expected_instances, expected_loss
+from planner.jobs.simulation.requests import ObjectRequests, object_requests
 from tests.planning.cases import dataset, run
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.documents import replace
-from planner.jobs.simulation_requests import object_requests
+from planner.jobs.simulation.requests import object_requests
 from planner.planning.space import every_packing
 from planner.records.dataset import InputObject
 from planner.records.layout import describe, repeated

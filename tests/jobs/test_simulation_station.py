@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.jobs.simulation_assignment import Dealer
-from planner.jobs.simulation_requests import object_requests
-from planner.jobs.simulation_station import ObjectWork, WorkList, drained, play, serve, started, work_list
+from planner.jobs.simulation.assignment import Dealer
+from planner.jobs.simulation.requests import object_requests
+from planner.jobs.simulation.station import ObjectWork, WorkList, drained, play, serve, started, work_list
 from planner.planning.space import Floats
 from tests.planning.cases import dataset, run
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.jobs.simulation_requests import ObjectRequests
+from planner.jobs.simulation.requests import ObjectRequests
 from planner.planning.space import Ints
 
 

@@ -19,10 +19,10 @@ from typing import Final
 import numpy as np
 
 from planner.interval import Z90, Interval
-from planner.jobs.service_times import ServiceTimes
-from planner.jobs.simulation_assignment import Dealer, Hands
-from planner.jobs.simulation_requests import ObjectRequests
-from planner.jobs.simulation_station import ObjectWork, WorkList, play, work_list
+from planner.jobs.simulation.assignment import Dealer, Hands
+from planner.jobs.simulation.requests import ObjectRequests
+from planner.jobs.simulation.service_times import ServiceTimes
+from planner.jobs.simulation.station import ObjectWork, WorkList, play, work_list
 from planner.performance.points import REPEATABILITY
 from planner.planning.space import Floats, Ints
 

@@ -28,8 +28,8 @@ from typing import Final
 
 import numpy as np
 
-from planner.jobs.simulation_assignment import Hands
-from planner.jobs.simulation_requests import ObjectRequests
+from planner.jobs.simulation.assignment import Hands
+from planner.jobs.simulation.requests import ObjectRequests
 from planner.planning.space import Floats, Ints
 
 _BATCH_STATIONS: Final = 1024

@@ -10,11 +10,11 @@ from planner.container.cpus import available_cpus
 from planner.documents import to_json
 from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
-from planner.jobs.service_times import times_here, times_of_plan, times_of_plan_alone
-from planner.jobs.simulation import Simulation
-from planner.jobs.simulation_requests import object_requests
-from planner.jobs.simulation_summary import Question, summary
-from planner.jobs.simulation_worlds import Chances, Job, play_out
+from planner.jobs.simulation.document import Simulation
+from planner.jobs.simulation.requests import object_requests
+from planner.jobs.simulation.service_times import times_here, times_of_plan, times_of_plan_alone
+from planner.jobs.simulation.summary import Question, summary
+from planner.jobs.simulation.worlds import Chances, Job, play_out
 from planner.planning.offers import SpeedOf
 from planner.planning.plan import Estimate, Plan
 from planner.planning.rates import Model

@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from planner.jobs.simulation import ExpectedLoss
-from planner.jobs.simulation_requests import ObjectRequests
+from planner.jobs.simulation.document import ExpectedLoss
+from planner.jobs.simulation.requests import ObjectRequests
 from planner.planning.space import Floats
 
 _MOST_SHAPES: Final = 20_000

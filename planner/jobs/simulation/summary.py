@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from planner.interval import Interval
-from planner.jobs.simulation import Chance, Distribution, ExpectedLoss, IdleMoney, InstanceUse, Simulation
-from planner.jobs.simulation_loss import expected_loss
-from planner.jobs.simulation_worlds import Chances, Job, Worlds
+from planner.jobs.simulation.document import Chance, Distribution, ExpectedLoss, IdleMoney, InstanceUse, Simulation
+from planner.jobs.simulation.loss import expected_loss
+from planner.jobs.simulation.worlds import Chances, Job, Worlds
 from planner.planning.plan import Plan
 from planner.planning.space import Configuration, Floats
 
