@@ -1,39 +1,15 @@
-"""`planner recommend`: profile + input + goal -> the cheapest configuration that meets the deadline."""
+"""`planner recommend`: profile + input + goal -> the cheapest configuration that meets the deadline; or many jobs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.options import DURATION, OutputFormat, emit, output_options, stderr_console
+from planner.cli.options import OutputFormat, emit, output_options, stderr_console
+from planner.cli.planning_options import goal_options, input_options, terms_options
 
 if TYPE_CHECKING:
-    from planner.interval import Interval
     from planner.records.dataset import Dataset
-
-WORKLOAD_CLASSES = ("unknown", "scalar", "fp_simd", "int8_dnn", "mem_bandwidth")
-"""Those of `planner.performance.hardware`, spelt out because importing it would make `--help` wait for numpy."""
-
-
-class _Interval(click.ParamType["Interval"]):
-    """``5m`` or ``3m,5m,8m`` -> an interval in seconds."""
-
-    name = "low,mid,high"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Interval":
-        from planner.interval import Interval
-        from planner.units import parse_seconds
-
-        if isinstance(value, Interval):
-            return value
-        try:
-            times = [parse_seconds(part) for part in value.split(",")]
-            if len(times) == 1:
-                return Interval.exactly(times[0])
-            low, mid, high = times
-            return Interval(low=low, mid=mid, high=high)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}; give one time such as 5m, or three, ascending: 3m,5m,8m", param, ctx)
 
 
 @click.command(
@@ -44,6 +20,15 @@ Examples:
   planner recommend --profile profile.json --records 50000000 --record-bytes 200 --objects 400 \\
       --deadline 2h --confidence 0.9 --instance-type 'ml.c*' --region eu-west-1
   planner recommend --profile profile.json --dataset dataset.json --objective time --budget 20
+  planner recommend --profile profile.json --dataset dataset.json --price ml.m5.xlarge=0.19 --savings-plan 20 \\
+      --quota ml.c7i.xlarge=4 --runs-per-month 30 --csv plan.csv
+  planner recommend --jobs night.csv --quota ml.c7i.xlarge=8 --total-quota 20 -o capacity.json
+
+\b
+--jobs is CSV with a heading, or a JSON list of objects, one row per job:
+  name, profile, deadline    and either dataset, or records, record_bytes and objects
+  start, region              optional: earliest start; whose prices
+start and deadline are times on one clock that all jobs share (0, 90m, 8h). Files are found from the table's folder.
 
 Times take units (90m, 1h30m, 45s). Nothing is sent to AWS; prices are those of the bundled catalogue, with their dates.
 Nothing meets the constraints: exit code 60, with the nearest miss and what to relax.""",
@@ -51,119 +36,129 @@ Nothing meets the constraints: exit code 60, with the nearest miss and what to r
 @click.option(
     "--profile",
     "profile_path",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="What `planner profile` measured.",
 )
+@input_options
+@goal_options
+@terms_options
 @click.option(
-    "--dataset",
-    "dataset_path",
+    "--csv",
+    "csv_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What `planner inspect` found in the input.",
-)
-@click.option("--input", "input_", metavar="DIR", help="The input itself; inspected first.")
-@click.option("--records", type=click.IntRange(min=1), help="Describe the input: how many records in all.")
-@click.option("--record-bytes", type=click.IntRange(min=1), help="... bytes of each, delimiter included.")
-@click.option("--objects", type=click.IntRange(min=1), help="... in how many objects of equal size.")
-@click.option(
-    "--split-type",
-    type=click.Choice(["None", "Line", "RecordIO", "TFRecord"]),
-    help="How objects divide into records, for --input and --records. [default: the profile's]",
-)
-@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Take the input N times over.")
-@click.option("--deadline", type=DURATION, help="Longest time from creating the job to its end, such as 90m.")
-@click.option(
-    "--confidence",
-    type=click.FloatRange(min=0.5, max=1, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Probability with which deadline and budget are to be met.",
-)
-@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Most the job may cost, in US dollars.")
-@click.option("--region", default="us-east-1", show_default=True, help="Whose prices.")
-@click.option(
-    "--instance-type",
-    "instance_types",
-    multiple=True,
-    metavar="GLOB",
-    help="Only these types, such as 'ml.c7i.*'; repeatable. [default: all]",
+    help="Write the choice, what lost, the front and every type's best to this file too, for a spreadsheet.",
 )
 @click.option(
-    "--max-instance-count",
-    type=click.IntRange(min=1, max=100),
-    default=100,
-    show_default=True,
-    help="Most instances: the API's limit, or your quota.",
+    "--jobs",
+    "jobs_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Plan many jobs together under the quotas they share: see below.",
 )
-@click.option(
-    "--objective",
-    type=click.Choice(["cost", "time"]),
-    default="cost",
-    show_default=True,
-    help="cost: cheapest that meets the deadline. time: fastest within the budget.",
-)
-@click.option(
-    "--startup",
-    type=_Interval(),
-    help="Time from creating the job to its first request: 5m, or low,mid,high as 3m,5m,8m. "
-    "[default: 3 to 8 minutes, from public job logs, and the container's measured start]",
-)
-@click.option(
-    "--workload-class",
-    type=click.Choice(WORKLOAD_CLASSES),
-    default="unknown",
-    show_default=True,
-    help="Which public benchmarks tell how fast other types run this container.",
-)
+@click.option("--total-quota", type=click.IntRange(min=1), help="Most instances at once over all types, with --jobs.")
 @output_options
 def command(
     *,
-    profile_path: Path,
-    dataset_path: Path | None,
-    input_: str | None,
-    records: int | None,
-    record_bytes: int | None,
-    objects: int | None,
-    split_type: Any,
-    repeat: int,
-    deadline: float | None,
-    budget: float | None,
-    startup: "Interval | None",
+    profile_path: Path | None,
+    jobs_path: Path | None,
+    csv_path: Path | None,
+    total_quota: int | None,
+    startup: Any,
+    savings_plan: float,
     output: Path | None,
     format_: OutputFormat,
-    **goal: Any,
+    **given: Any,
 ) -> None:
     """Find the cheapest configuration that meets the deadline, exactly.
 
     Every instance type, instance count, batch strategy, MaxPayloadInMB (of 2**20 bytes) and MaxConcurrentTransforms
-    that the API allows is decided. Prints the choice with 90 % intervals, the arithmetic to check it by hand, the
-    runners-up, and why likely first guesses lost.
+    that the API allows is decided; of settings that nothing can tell apart, the simplest is taken. Prints the choice
+    with 90 % intervals, the arithmetic to check it by hand, the runners-up, and why likely first guesses lost.
     """
+    terms = {
+        "startup_s": startup,
+        "savings_plan": savings_plan / 100,
+        **{name: given.pop(name) for name in ("region", "instance_types", "max_instance_count", "quotas", "prices")},
+        **{name: given.pop(name) for name in ("workload_class", "confidence")},
+    }
+    if jobs_path is not None:
+        _refuse_beside_jobs(profile_path, csv_path)
+        _many(jobs_path, total_quota, terms, output, format_)
+        return
+    if profile_path is None:
+        raise click.UsageError("Say what was measured: --profile for one job, or --jobs for a table of them.")
+    if total_quota is not None:
+        raise click.UsageError("--total-quota goes with --jobs; one job has --max-instance-count.")
+    _one(profile_path, terms, given, csv_path=csv_path, output=output, format_=format_)
+
+
+def _one(
+    profile_path: Path,
+    terms: dict[str, Any],
+    given: dict[str, Any],
+    *,
+    csv_path: Path | None,
+    output: Path | None,
+    format_: OutputFormat,
+) -> None:
     from planner.documents import read_document
     from planner.jobs.planned import recommend
     from planner.profiling.profile import Profile
 
     profile = read_document(profile_path, Profile)
-    dataset = _dataset(
-        dataset_path, input_, (records, record_bytes, objects), split_type or profile.payload.split_type, repeat
-    )
+    numbers = (given["records"], given["record_bytes"], given["objects"])
+    split_type = given["split_type"] or profile.payload.split_type
+    dataset = _dataset(given["dataset_path"], given["input_"], numbers, split_type, given["repeat"])
     stderr_console().print(
         f"{profile_path} on {dataset.input}: {dataset.records:,} records in {dataset.object_count:,} objects",
         markup=False,
     )
-    # The remaining options carry the names of recommend's own parameters.
     plan = recommend(
         profile,
         dataset,
-        deadline_s=deadline,
-        budget_usd=budget,
-        startup_s=startup,
-        repeat=repeat,
-        **goal,
+        deadline_s=given["deadline"],
+        budget_usd=given["budget"],
+        objective=given["objective"],
+        runs_per_month=given["runs_per_month"],
+        repeat=given["repeat"],
+        **terms,
     )
 
     def rendered() -> Any:
         from planner.report.plan import render
+
+        return render(plan)
+
+    if csv_path is not None:
+        from planner.report.spreadsheet import write_plans
+
+        write_plans(csv_path, {"": plan})
+    emit(plan, rendered, output=output, format_=format_)
+
+
+def _refuse_beside_jobs(profile_path: Path | None, csv_path: Path | None) -> None:
+    """Raises click.UsageError for options that say of one job what the table says of each."""
+    of_input = ("dataset_path", "input_", "records", "record_bytes", "objects", "split_type", "repeat")
+    of_goal = ("deadline", "budget", "objective", "runs_per_month")
+    source, default = click.get_current_context().get_parameter_source, click.core.ParameterSource.DEFAULT
+    beside = [name for name in (*of_input, *of_goal) if source(name) is not default]
+    beside += ["profile"] * (profile_path is not None) + ["csv"] * (csv_path is not None)
+    if beside:
+        option = beside[0].removesuffix("_path").removesuffix("_").replace("_", "-")
+        raise click.UsageError(f"--{option} is for one job; with --jobs, the table says it of each.")
+
+
+def _many(
+    path: Path, total_quota: int | None, terms: dict[str, Any], output: Path | None, format_: OutputFormat
+) -> None:
+    from planner.jobs.request import draft_request
+    from planner.planning.capacity import recommend_jobs
+    from planner.planning.job_table import read_jobs
+
+    jobs = read_jobs(path, region=terms.pop("region"))
+    plan = recommend_jobs(jobs, total_quota=total_quota, emit=draft_request, **terms)
+
+    def rendered() -> Any:
+        from planner.report.capacity import render
 
         return render(plan)
 

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from planner.cli.recommend import WORKLOAD_CLASSES, command
+from planner.cli.planning_options import WORKLOAD_CLASSES
+from planner.cli.recommend import command
 from planner.documents import read_document, write_document
 from planner.errors import InfeasibleError
 from planner.performance.hardware import WORKLOAD_CLASSES as KNOWN_CLASSES
+from planner.planning.capacity_plan import CapacityPlan
 from planner.planning.plan import Plan
 from planner.records.layout import describe
 from tests.performance.synthetic import synthetic_profile
@@ -100,12 +103,65 @@ def test_a_start_up_is_one_time_or_three(profile: Path, text: str) -> None:
         ((*NUMBERS, "--startup", "8m,5m,3m"), "three, ascending"),
         ((*NUMBERS, "--confidence", "1"), "0.5<=x<1"),
         ((*NUMBERS, "--max-instance-count", "101"), "1<=x<=100"),
+        ((*NUMBERS, "--price", "ml.m5.large=cheap"), "is not TYPE=NUMBER"),
+        ((*NUMBERS, "--quota", "ml.m5.large=-1"), "is not TYPE=NUMBER"),
+        ((*NUMBERS, "--total-quota", "5"), "goes with --jobs"),
     ],
 )
 def test_wrong_usage_is_named(profile: Path, arguments: tuple[str, ...], said: str) -> None:
     shown = run(profile, *arguments)
     assert shown.exit_code == 2
     assert said in shown.output
+
+
+def test_prices_quotas_and_runs_are_those_that_were_given(profile: Path) -> None:
+    given = ("--price", "m5.large=0.001", "--quota", "ml.m5.large=2", "--runs-per-month", "30", "--format", "json")
+    plan = json.loads(run(profile, *NUMBERS, *given).stdout)
+    assert plan["configuration"]["instance_type"] == "ml.m5.large"
+    assert plan["configuration"]["instance_count"] <= 2
+    assert plan["estimate"]["price"]["basis"] == "given"
+    assert plan["estimate"]["price"]["usd_per_hour"] == 0.001
+    assert plan["monthly_cost_usd"]["mid"] == pytest.approx(30 * plan["estimate"]["cost_usd"]["mid"])
+    assert "a month" in run(profile, *NUMBERS, *given[:-2]).stdout
+
+
+def test_a_savings_plan_lowers_every_price_of_the_catalogue_alike(profile: Path) -> None:
+    full = json.loads(run(profile, *NUMBERS, "--format", "json").stdout)
+    less = json.loads(run(profile, *NUMBERS, "--savings-plan", "20", "--format", "json").stdout)
+    assert less["configuration"] == full["configuration"]
+    assert less["estimate"]["cost_usd"]["mid"] == pytest.approx(0.8 * full["estimate"]["cost_usd"]["mid"])
+    assert "savings plan" in less["estimate"]["price"]["source"]
+
+
+def test_a_type_with_a_quota_of_zero_is_refused(profile: Path) -> None:
+    shown = run(profile, *NUMBERS, "--quota", "ml.c7i.xlarge=0")
+    assert "quota: ml.c7i.xlarge" in shown.stdout
+
+
+def test_the_spreadsheet_has_a_row_for_all_that_the_plan_lists(profile: Path, tmp_path: Path) -> None:
+    shown = run(profile, *NUMBERS, "--csv", str(tmp_path / "plan.csv"), "--format", "json")
+    plan = json.loads(shown.stdout)
+    table = pd.read_csv(tmp_path / "plan.csv")
+    assert len(table) == 1 + len(plan["alternatives"]) + len(plan["pareto"]) + len(plan["types"])
+    assert table.loc[0, "cost_usd_mid"] == pytest.approx(plan["estimate"]["cost_usd"]["mid"])
+    assert set(table["kind"]) == {"choice", "alternative", "front", "best of type"}
+
+
+def test_a_table_of_jobs_is_planned_under_its_quotas(profile: Path, tmp_path: Path) -> None:
+    jobs = tmp_path / "jobs.csv"
+    jobs.write_text(
+        "name,profile,records,record_bytes,objects,deadline\n"
+        f"a,{profile},20000000,100,50,2h\nb,{profile},20000000,100,50,2h\n"
+    )
+    arguments = ["--jobs", str(jobs), "--instance-type", "c7i.xlarge", "--quota", "c7i.xlarge=1"]
+    shown = CliRunner().invoke(command, [*arguments, "-o", str(tmp_path / "capacity.json")])
+    assert shown.exit_code == 0, shown.output
+    assert re.search(r"ml\.c7i\.xlarge +1 +of 1", shown.stdout)
+    plan = read_document(tmp_path / "capacity.json", CapacityPlan)
+    assert [job.transform_job["TransformResources"]["InstanceCount"] for job in plan.jobs] == [1, 1]
+    assert {job.start_s > 0 for job in plan.jobs} == {True, False}
+    one = CliRunner().invoke(command, [*arguments, "--deadline", "1h"])
+    assert (one.exit_code, "--deadline is for one job" in one.output) == (2, True)
 
 
 def test_nothing_feasible_leaves_no_file_and_its_own_exit_code(profile: Path, tmp_path: Path) -> None:
