@@ -20,7 +20,7 @@ POINTS: Final = 16
 """In all; fewer where the time budget is short or nothing is to be gained."""
 VERIFIED: Final = 2
 _FOREMOST: Final = 2 * VERIFIED
-"""The points to verify are among so many best; where all of them were measured, nothing is left to verify."""
+"""The points to verify are among so many best."""
 _A_POINT_S: Final = 0.5
 """A time budget buys a point for each of these, as warm-up and window go; 16 of them from 8 s on."""
 _GAIN: Final = 0.001
@@ -141,11 +141,12 @@ def _learn(campaign: _Campaign, others: Sequence[Point]) -> Iterator[Measurement
 
 
 def _verify(campaign: _Campaign) -> Iterator[Measurement]:
-    """The two best of the foremost points that were not measured yet."""
+    """The two best of the foremost points that were not measured yet; else those where more is to be gained."""
     advice = campaign.advice() if campaign.rows else None
     if advice is None:
         return
-    for point in campaign.new(advice.recommended[:_FOREMOST], VERIFIED):
+    wanted = (*advice.recommended[:_FOREMOST], *(advice.telling if advice.gain >= _GAIN else ()))
+    for point in campaign.new(wanted, VERIFIED):
         outcome = campaign.take(point)
         if isinstance(outcome, Measurement):
             yield outcome

@@ -20,7 +20,7 @@ from planner.units import show_seconds
 _COMPLETIONS: Final = 5
 """A point must be able to complete that many requests after its warm-up."""
 SLOW_SHARE: Final = 0.25
-"""No point may take more than this share of the time budget."""
+"""No point may take more than this share of the time budget, unless said otherwise."""
 SHORTEST_POINT_S: Final = 0.2
 _LONGEST_POINT_S: Final = 8.0
 """Coverage beats long windows: time left over goes to no point in particular."""
@@ -28,6 +28,9 @@ _TRUSTED_RATIO: Final = 16
 """A slope of S is followed over at most this factor of b before another size is probed."""
 STRONGLY_DISTURBED: Final = 0.25
 """A point during which others took more than this share of the machine's CPU time is measured again."""
+
+_MOST_AGAIN: Final = 2
+"""Time is kept for so many second measurements; where more points are disturbed, all of the machine is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +91,21 @@ def time_needed_s(service_time_s: float, concurrency: int, workers: int) -> floa
 class Bench:
     """One container under test: what it can be asked, what that takes, and what is left of the time."""
 
-    def __init__(self, *, workers: int, probe: Probe, measure: Measure, seconds_left: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        probe: Probe,
+        measure: Measure,
+        seconds_left: Callable[[], float],
+        slow_share: float = SLOW_SHARE,
+    ) -> None:
         self._workers = workers
         self._probe = probe
         self._measure = measure
         self.seconds_left = seconds_left
         self.times = ServiceTimes()
-        self._most_s = seconds_left() * SLOW_SHARE
+        self._most_s = seconds_left() * slow_share
         self._refusal: tuple[int, str] | None = None
         self.refused_bytes: int | None = None
         """Body size that the container found too large, if one did."""
@@ -114,19 +125,22 @@ class Bench:
         """One probe on the way to the rung."""
         last = max(self.times.known_s, default=0)
         size = rung if last == 0 or rung <= _TRUSTED_RATIO * last else last * _TRUSTED_RATIO // 2
-        expected_s = self.times.expected_s(size)
-        if last and time_needed_s(expected_s, 1, self._workers) > self._most_s:
-            self._refusal = (
-                rung,
-                f"one request would take about {show_seconds(expected_s)}, too long for the time budget",
-            )
-            return
+        if last and self._takes_too_long(size):
+            # Proportion to the last size is the most that it may take; twice that size tells the slope.
+            if size <= 2 * last or self._takes_too_long(2 * last):
+                expected_s = show_seconds(self.times.expected_s(size))
+                self._refusal = rung, f"one request would take about {expected_s}, too long for the time budget"
+                return
+            size = 2 * last
         answer = self._probe(size)
         if isinstance(answer, Refused):
             self._refusal = rung, answer.reason
             self.refused_bytes = answer.request_bytes
         else:
             self.times.known_s[size] = answer
+
+    def _takes_too_long(self, size: int) -> bool:
+        return time_needed_s(self.times.expected_s(size), 1, self._workers) > self._most_s
 
     def needed_s(self, point: Point) -> float:
         """Seconds that the point takes at least."""
@@ -139,7 +153,7 @@ class Bench:
             return self._refusal[1]
         needed_s = self.needed_s(point)
         if needed_s > self._most_s:
-            return f"it needs about {show_seconds(needed_s)}, more than a quarter of the time budget"
+            return f"it needs about {show_seconds(needed_s)}, too much of the time budget"
         return None
 
     def take(self, point: Point, to_come: int) -> Measurement | Skipped:
@@ -150,7 +164,7 @@ class Bench:
         left_s, needed_s = self.seconds_left(), self.needed_s(point)
         if self.measured and left_s < needed_s:
             return Skipped(point=point, reason=f"it needs {show_seconds(needed_s)} and the time budget is used")
-        share_s = left_s / (to_come + len(self._disturbed()))
+        share_s = left_s / (to_come + min(_MOST_AGAIN, len(self._disturbed())))
         share_s = min(_LONGEST_POINT_S, max(SHORTEST_POINT_S, share_s))
         row = self._measure(point, max(needed_s, min(share_s, left_s)))
         self.measured.append(row)
@@ -162,13 +176,10 @@ class Bench:
 
     def again(self) -> Iterator[Measurement]:
         """Strongly disturbed points measured again while the time lasts, the worst first; of each the better one."""
-        rows = self._disturbed()
-        for index, row in enumerate(rows):
-            point, left_s = point_of(row), self.seconds_left()
-            if left_s < max(self.needed_s(point), SHORTEST_POINT_S):
-                return
-            share_s = max(self.needed_s(point), min(_LONGEST_POINT_S, left_s / (len(rows) - index)))
-            yield less_disturbed(row, self._measure(point, share_s))
+        for row in self._disturbed():
+            point, first_s = point_of(row), row.warmup_s + row.duration_s
+            if self.seconds_left() >= max(self.needed_s(point), first_s):
+                yield less_disturbed(row, self._measure(point, max(self.needed_s(point), first_s)))
 
 
 def less_disturbed(first: Measurement, second: Measurement) -> Measurement:

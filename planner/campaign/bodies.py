@@ -100,8 +100,9 @@ def sending(container: Container, sample: Sample) -> Send:
         container.reset_memory_peak()
         try:
             latency_s, response = invoke(container, sample, records)
-        except InvocationError as error:
-            return BodyProbe(request_bytes=size, records=records, accepted=False, reason=_end_of(container, error))
+        except (InvocationError, ContainerDiedError) as error:
+            reason = str(error).partition("\n")[0]
+            return BodyProbe(request_bytes=size, records=records, accepted=False, reason=reason)
         reason = ""
         try:
             check_response(container, response, records=records, request_bytes=size)
@@ -120,15 +121,6 @@ def sending(container: Container, sample: Sample) -> Send:
         )
 
     return send
-
-
-def _end_of(container: Container, error: InvocationError) -> str:
-    """Why no answer came: the container's end, where that is it."""
-    try:
-        container.check_alive()
-    except ContainerDiedError as death:
-        return str(death).partition("\n")[0]
-    return str(error).partition("\n")[0]
 
 
 def free_memory_bytes(limit_bytes: int | None) -> float:

@@ -179,14 +179,15 @@ def _like(settings: Configuration, estimate: Estimate, model: PerformanceModel) 
 def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> BestPoint | None:
     """The better measured point: of the first two `wanted` where one was measured, else of all; None without rows.
 
-    Of points within 1 % of the highest throughput the one with the least latency.
+    Throughput counts by the low end of its interval: of many points with few completions one is always lucky. Of
+    points within 1 % of the highest the one with the least latency.
     """
     asked = [row for row in rows if point_of(row) in set(wanted[:2])]
     chosen_from = asked or list(rows)
     if not chosen_from:
         return None
-    most = max(row.throughput_records_per_s for row in chosen_from)
-    alike = [row for row in chosen_from if row.throughput_records_per_s >= ALIKE * most]
+    most = max(row.throughput_interval_records_per_s.low for row in chosen_from)
+    alike = [row for row in chosen_from if row.throughput_interval_records_per_s.low >= ALIKE * most]
     row = min(alike, key=lambda row: row.mean_latency_s)
     return BestPoint(
         records_per_request=row.records_per_request,

@@ -10,13 +10,17 @@ from planner.errors import ProfileError
 from planner.profiling.profile import Host, Payload, Profile
 
 
+def same_target(old: ContainerDescription, new: ContainerDescription) -> bool:
+    """Whether both are the same image, directory, command or URL: by digest where both have one, else by name."""
+    return old.digest == new.digest if old.digest and new.digest else old.target == new.target
+
+
 def differences(profile: Profile, container: ContainerDescription, payload: Payload, host: Host) -> tuple[str, ...]:
     """Why the profile is not of this container, payload and host; empty when its points may stand beside new ones."""
     old, new = profile.container, container
-    same_target = old.digest == new.digest if old.digest and new.digest else old.target == new.target
     pairs: list[tuple[str, object, object]] = [
         ("container", old.backend, new.backend),
-        ("container", "its own", "its own" if same_target else f"{new.target} instead of {old.target}"),
+        ("container", "its own", "its own" if same_target(old, new) else f"{new.target} instead of {old.target}"),
         ("environment", dict(old.environment), dict(new.environment)),
         ("CPU limit", old.limits.cpus, new.limits.cpus),
         ("memory limit", old.limits.memory_bytes, new.limits.memory_bytes),

@@ -1,13 +1,14 @@
 """`planner profile`: measure a model container here."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from planner.cli.options import (
+    CONTAINER_CHOICE,
     COUNT_LIST,
     DURATION,
     OutputFormat,
@@ -17,32 +18,28 @@ from planner.cli.options import (
     output_options,
     stderr_console,
 )
+from planner.cli.profile_options import PLAN_CHOICE, asked_plan, plan_options, tuning_options
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from planner.campaign.session import Progress
     from planner.container.contract import Container
-    from planner.records.dataset import SplitType
 
 SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
-CONTENT_TYPES = {
-    ".jsonl": "application/jsonlines",
-    ".ndjson": "application/jsonlines",
-    ".json": "application/json",
-    ".csv": "text/csv",
-}
-"""What a payload file's suffix says when --content-type does not."""
 
 
 def content_type_of(payload: Path) -> str:
     """The content type that the suffix stands for. Raises click.UsageError when it stands for none."""
-    if payload.suffix.lower() not in CONTENT_TYPES:
-        known = ", ".join(CONTENT_TYPES)
+    from planner.records.content_type import CONTENT_TYPES, content_type_by_suffix
+
+    found = content_type_by_suffix(payload.name)
+    if found is None:
         raise click.UsageError(
-            f"Say --content-type: the suffix of {payload.name} does not tell it (known suffixes: {known})."
+            f"Say --content-type: the suffix of {payload.name} does not tell it (known suffixes: "
+            f"{', '.join(CONTENT_TYPES)})."
         )
-    return CONTENT_TYPES[payload.suffix.lower()]
+    return found
 
 
 @contextlib.contextmanager
@@ -91,6 +88,10 @@ Examples:
   planner profile --model-dir model.tar.gz --payload sample.jsonl -o profile.json
   planner profile --model-dir model/ --payload sample.csv --cpus 1 --env OMP_NUM_THREADS=1 -o profile.json
   planner profile --command "python serve.py" --payload images/ --split-type None --content-type image/jpeg
+  planner profile --model-dir model/ --payload sample.csv --tune OMP_NUM_THREADS=1,2 \\
+      --tune SAGEMAKER_MODEL_SERVER_WORKERS=1:8 -o profile.json
+  planner profile --model-dir model/ --payload sample.csv --dataset dataset.json --deadline 90m -o profile.json
+  planner profile --model-dir model/ --payload sample.csv --compare old.json -o new.json
   planner profile --url http://127.0.0.1:8080 --payload sample.jsonl --records-per-request 1,64 --concurrency 1,2,4
 
 A session that was interrupted is gone on from by the same command with --resume.""",
@@ -123,12 +124,22 @@ A session that was interrupted is gone on from by the same command with --resume
 @click.option(
     "--records-per-request",
     type=COUNT_LIST,
-    help="Measure these sizes only. Default: from 1 to what fits into 6 MiB, in steps of about 8.",
+    help="Measure these sizes only. Default: chosen on the way, from 1 to what fits into 6 MiB.",
 )
 @click.option(
     "--concurrency",
     type=COUNT_LIST,
-    help="Measure these numbers of requests in flight only. Default: from 1 to 4 per worker, in powers of two.",
+    help="Measure these numbers of requests in flight only. Default: chosen on the way, from 1 to 4 per worker.",
+)
+@tuning_options
+@plan_options
+@click.option(
+    "--compare",
+    "old_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OLD",
+    help="Measure the points of this profile again and say what changed beyond noise. Refused before measuring unless "
+    "it is of the same image, sample and kind of CPU. -o gets the new profile; stdout the comparison.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the points that the --output file of a killed session holds.")
 @output_options
@@ -136,47 +147,56 @@ def command(
     *,
     payload: Path,
     content_type: str | None,
-    accept: str | None,
-    split_type: "SplitType",
+    old_path: Path | None,
     time_budget: float,
-    records_per_request: tuple[int, ...] | None,
-    concurrency: tuple[int, ...] | None,
-    resume: bool,
+    tune: "dict[str, tuple[str, ...]]",
+    tune_trials: int,
     output: Path | None,
     format_: OutputFormat,
-    **container_choice: Any,
+    **others: Any,
 ) -> None:
     """Measure a model container on this machine.
 
     The container is started, checked against the hosting contract with one and two records, and put under load with
-    a fixed number of requests in flight, as Batch Transform does, at a choice of payload sizes and concurrencies.
+    a fixed number of requests in flight, as Batch Transform does. Payload sizes and concurrencies are chosen on the
+    way by what they tell about the best one: the highest throughput here or, with --dataset, the cheapest plan; the
+    last two points measured are those about to be recommended. Then the largest body that is accepted is looked for.
     The profile keeps throughput with its 90 % interval, every latency, CPU seconds, memory and what is suspicious.
 
     IMAGE is run by Docker as the service runs it: `docker run IMAGE serve`, the model read-only in /opt/ml/model. It
     has to be on the engine (DOCKER_HOST, or this machine's): nothing is pulled.
     """
-    if resume and output is None:
-        raise click.UsageError("--resume needs --output, the file that the killed session was writing.")
-    from planner.campaign.profiler import profile
-
+    _check_usage(others, tune=tune, compares=old_path is not None, output=output)
+    container_choice = {name: others.pop(name) for name in CONTAINER_CHOICE}
+    question = asked_plan({name: others.pop(name) for name in PLAN_CHOICE})
     content_type = content_type or content_type_of(payload)
-    container = opened_container(**container_choice)
+
+    def open_container(more: "Mapping[str, str]") -> "Container":
+        return opened_container(**{**container_choice, "env": {**container_choice["env"], **more}})
+
+    container = open_container({})
     console = stderr_console()
-    console.print(_resolved(container, payload, content_type, split_type, time_budget), markup=False)
+    console.print(_resolved(container, payload, content_type, others["split_type"], time_budget), markup=False)
+    session = {
+        "payload": payload,
+        "content_type": content_type,
+        "time_budget_s": time_budget,
+        "output": output,
+        **others,
+    }
     with shown_progress(console) as progress:
-        document = profile(
-            container,
-            payload=payload,
-            content_type=content_type,
-            accept=accept,
-            split_type=split_type,
-            time_budget_s=time_budget,
-            records_per_request=records_per_request,
-            concurrency=concurrency,
-            output=output,
-            resume=resume,
-            progress=progress,
-        )
+        session["progress"] = progress
+        if old_path is not None:
+            _compared(old_path, container, session, format_)
+            return
+        if tune:
+            from planner.campaign.tuned import profile_tuned
+
+            document = profile_tuned(open_container, tune, trials=tune_trials, question=question, **session)
+        else:
+            from planner.campaign.profiler import profile
+
+            document = profile(container, question=question, **session)
 
     def rendered() -> "RenderableType":
         from planner.report.profile import render
@@ -184,3 +204,37 @@ def command(
         return render(document)
 
     emit(document, rendered, output=output, format_=format_)
+
+
+def _check_usage(others: dict[str, Any], *, tune: dict[str, Any], compares: bool, output: Path | None) -> None:
+    """Raise click.UsageError for options that do not go together."""
+    if others["resume"] and output is None:
+        raise click.UsageError("--resume needs --output, the file that the killed session was writing.")
+    if tune and output is None:
+        raise click.UsageError("--tune needs --output: the settings tried are kept in a journal beside it.")
+    if tune and others["url"] is not None:
+        raise click.UsageError("--tune restarts the container, which a server at --url does not allow.")
+    if compares and (tune or others["dataset_path"] or others["records_per_request"] or others["concurrency"]):
+        raise click.UsageError(
+            "--compare measures the points of the old profile; leave out --tune, --dataset, --records-per-request and "
+            "--concurrency."
+        )
+
+
+def _compared(old_path: Path, container: "Container", session: dict[str, Any], format_: OutputFormat) -> None:
+    """Measure the old profile's points again and show what changed."""
+    from planner.campaign.compare import profile_again
+    from planner.documents import read_document
+    from planner.profiling.profile import Profile
+
+    old = read_document(old_path, Profile)
+    _, comparison = profile_again(container, old, str(old_path), **session)
+
+    def rendered() -> "RenderableType":
+        from planner.report.profile_comparison import render
+
+        return render(comparison)
+
+    emit(comparison, rendered, output=None, format_=format_)
+    if session["output"] is not None:
+        stderr_console().print(f"The new profile is written to {session['output']}", markup=False)

@@ -1,6 +1,7 @@
 """The versioned file that a profiling session leaves: raw measurements and what decides comparability."""
 
 from collections.abc import Mapping
+from statistics import median
 from typing import Literal
 
 from planner.container.contract import ContainerDescription, ExecutionParameters
@@ -190,3 +191,14 @@ class Profile(Document, frozen=True, kw_only=True, tag="profile"):
     complete: bool = True
     """False for the partial file of an interrupted session, which `--resume` goes on from."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def loading_s(self) -> float | None:
+        """Seconds of the first request beyond what such a request takes later: loading that /ping did not wait for.
+
+        None where one record alone in flight was not measured.
+        """
+        alone = [row for row in self.measurements if row.records_per_request == row.concurrency == 1]
+        if self.first_invocation_s is None or not alone:
+            return None
+        return max(0.0, self.first_invocation_s - median(alone[-1].latency_s))

@@ -2,21 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import PurePosixPath
-from typing import Final
 
 from planner.records.checks import LineFindings
+from planner.records.content_type import content_type_by_suffix
 from planner.records.dataset import CompressionType, InputObject
 from planner.records.listing import Listing
 from planner.records.pack import MAX_PAYLOAD_MB
 from planner.units import MIB
-
-_CONTENT_TYPES: Final = {
-    ".csv": "text/csv",
-    ".jsonl": "application/jsonlines",
-    ".ndjson": "application/jsonlines",
-    ".jsonlines": "application/jsonlines",
-}
 
 
 def compression_of(listing: Listing, given: CompressionType | None) -> tuple[CompressionType, tuple[str, ...]]:
@@ -43,9 +35,7 @@ def content_type_of(listing: Listing, given: str | None) -> tuple[str | None, tu
     """The job's ContentType from the objects' suffixes, None where these do not tell, and what to know about it."""
     if given is not None:
         return given, ()
-    found = Counter(
-        _CONTENT_TYPES.get(PurePosixPath(o.key.removesuffix(".gz")).suffix.lower()) for o in listing.objects
-    )
+    found = Counter(content_type_by_suffix(o.key) for o in listing.objects)
     if len(found) == 1:
         kind = next(iter(found))
         return kind, () if kind else (

@@ -1,6 +1,7 @@
 """A profile as people read it: what was measured on what, one row per point, what to be wary of."""
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from planner.profiling.profile import Measurement, Profile
@@ -18,8 +19,8 @@ def render(profile: Profile) -> "RenderableType":
 
     parts: list[RenderableType] = [_facts(profile), Text(), _points(profile)]
     if profile.measurements:
-        best = max(profile.measurements, key=lambda row: row.throughput_records_per_s)
-        parts += [Text(), Text(f"Fastest: {one_line(best)}")]
+        parts += [Text(), Text(_best(profile))]
+    parts += [Text(line) for line in (*_largest_body(profile), *_tuning(profile))]
     warnings = [*profile.warnings, *_row_warnings(profile)]
     if not profile.complete:
         warnings.insert(0, "this profile is not complete: go on from it with --resume")
@@ -27,6 +28,48 @@ def render(profile: Profile) -> "RenderableType":
         parts.append(Text())
     parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings]
     return Group(*parts)
+
+
+def _best(profile: Profile) -> str:
+    """The point that is recommended, or the fastest where points were given."""
+    rows = {(row.records_per_request, row.concurrency): row for row in profile.measurements}
+    best = profile.best
+    if best is None:
+        fastest = max(profile.measurements, key=lambda row: row.throughput_records_per_s)
+        return f"Fastest: {one_line(fastest)}"
+    row = rows[best.records_per_request, best.concurrency]
+    what = "Best measured point" if best.objective == "throughput" else "Measured where the cheapest plan lies"
+    return f"{what}: {one_line(row)}, {show_seconds(best.latency_s)} each"
+
+
+def _largest_body(profile: Profile) -> list[str]:
+    """Up to which size bodies were accepted, and what they took."""
+    if profile.largest_body_bytes is None:
+        return []
+    line = f"Largest body accepted: {show_bytes(profile.largest_body_bytes)}"
+    largest = max((b for b in profile.bodies if b.accepted), key=lambda b: b.request_bytes, default=None)
+    if largest is not None and largest.response_bytes is not None:
+        peak = f", {show_bytes(largest.memory_peak_bytes)} at most" if largest.memory_peak_bytes is not None else ""
+        line += f" (answered with {show_bytes(largest.response_bytes)} in {show_seconds(largest.latency_s)}{peak})"
+    refused = profile.refused_body_bytes
+    return [line + (f"; refused: {show_bytes(refused)}" if refused is not None else "; none was refused")]
+
+
+def _tuning(profile: Profile) -> list[str]:
+    """The settings tried, best first, and which the profile was measured under."""
+    if profile.tuning is None:
+        return []
+    lines = [f"Tuned: {_setting(profile.tuning.chosen)}. Tried:"]
+    for trial in sorted(profile.tuning.trials, key=lambda trial: -(trial.throughput_records_per_s or 0.0)):
+        rate = trial.throughput_records_per_s
+        came = trial.reason if rate is None else f"{rate:,.4g} records/s"
+        where = "" if rate is None else f" ({trial.records_per_request:,} records x {trial.concurrency} in flight)"
+        lines.append(f"  {_setting(trial.environment)}: {came}{where}")
+    return lines
+
+
+def _setting(environment: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in environment.items()) or "as given"
 
 
 def _row_warnings(profile: Profile) -> list[str]:
@@ -89,6 +132,8 @@ def _facts(profile: Profile) -> "Table":
     )
     started = "was running" if profile.startup_s is None else f"ready after {show_seconds(profile.startup_s)}"
     first = f", first request {show_seconds(profile.first_invocation_s)}" if profile.first_invocation_s else ""
+    if profile.loading_s is not None and profile.loading_s > 0.5 * (profile.first_invocation_s or 0.0):
+        first += f" ({show_seconds(profile.loading_s)} more than later ones: loading)"
     idle = f", {show_bytes(profile.idle_memory_bytes)} when idle" if profile.idle_memory_bytes else ""
     table.add_row("start-up", f"{started}{first}{idle}")
     return table

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,80 @@ def test_resuming_needs_the_file(sample: Path) -> None:
     result = CliRunner().invoke(command, ["--url", "http://127.0.0.1:1", "--payload", str(sample), "--resume"])
     assert result.exit_code == 2
     assert "--output" in result.stderr
+
+
+def test_comparing_shows_the_ratio_of_every_point_and_writes_the_new_profile(sample: Path, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    with Server(one_line_each) as server:
+        basic = ["--url", f"http://127.0.0.1:{server.port}", "--payload", str(sample), "--time-budget", "1s"]
+        CliRunner().invoke(command, [*basic, "--records-per-request", "1,4", "--concurrency", "2", "-o", str(old)])
+        result = CliRunner().invoke(command, [*basic, "--compare", str(old), "-o", str(new), "--format", "json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["kind"] == "profile_comparison"
+    assert [change["records_per_request"] for change in document["changes"]] == [1, 4]
+    assert len(read_document(new, Profile).measurements) == 2
+
+
+def test_settings_are_tried_and_the_profile_is_measured_under_the_best(sample: Path, tmp_path: Path) -> None:
+    """The server says how many workers it was given; with three it answers at once."""
+    script, output = tmp_path / "serve.py", tmp_path / "profile.json"
+    script.write_text(_SLOW_UNLESS_THREE)
+    options = ["--command", f"{sys.executable} {script}", "--payload", str(sample), "--time-budget", "1s"]
+    options += ["--records-per-request", "4", "--concurrency", "1", "--tune", "ANSWERS=3", "-o", str(output)]
+    result = CliRunner().invoke(command, options)
+    assert result.exit_code == 0, result.output
+    document = read_document(output, Profile)
+    assert document.tuning is not None
+    assert document.tuning.chosen == {"ANSWERS": "3"}
+    assert document.container.environment["ANSWERS"] == "3"
+    assert len(document.tuning.trials) == 2
+    assert "Tuned: ANSWERS=3" in result.stdout
+
+
+_SLOW_UNLESS_THREE = """
+import os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/csv")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def do_GET(self):
+        self.answer(b"")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(0.002 if os.environ.get("ANSWERS") == "3" else 0.04)
+        self.answer(b"1\\n" * body.count(b"\\n"))
+
+    def log_message(self, *_):
+        pass
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--tune", "A=1,2"], "--tune needs --output"),
+        (["--tune", "A=1,2", "-o", "x.json"], "--url does not allow"),
+        (["--tune", "A=2:1", "-o", "x.json"], "ends before it begins"),
+        (["--compare", "old.json", "--concurrency", "1"], "points of the old profile"),
+        (["--deadline", "90m"], "need --dataset"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(options: list[str], told: str, sample: Path) -> None:
+    result = CliRunner().invoke(command, ["--url", "http://127.0.0.1:1", "--payload", str(sample), *options])
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())

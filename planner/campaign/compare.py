@@ -1,0 +1,218 @@
+"""What changed between two profiles beyond noise, point by common point.
+
+    symbol   meaning
+    r        ln(new / old) of throughput at a point
+    s        its standard deviation: both windows' own, and REPEATABILITY for each run
+    n        common points
+
+A point changed when 0 lies outside r ± z s with z so wide that of n unchanged points one or more falls out in one
+comparison of twenty (Bonferroni); the interval shown is the plain 90 % one.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import NormalDist, median
+from typing import Any, Final
+
+from planner.campaign.bench import point_of
+from planner.campaign.profiler import profile
+from planner.campaign.resume import same_target
+from planner.container.contract import Container, ContainerDescription
+from planner.documents import Document, Value
+from planner.errors import ProfileError
+from planner.interval import Z90, Interval
+from planner.performance.points import REPEATABILITY
+from planner.profiling.host import read_host
+from planner.profiling.payloads import read_sample
+from planner.profiling.profile import Host, Measurement, Payload, Profile
+from planner.records.dataset import SplitType
+
+FALSE_ALARM: Final = 0.05
+"""Probability that a comparison of unchanged profiles calls one point changed, or more."""
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """One common point."""
+
+    records_per_request: int
+    concurrency: int
+    old_records_per_s: float
+    new_records_per_s: float
+    throughput_ratio: Interval
+    """New / old with its 90 % interval."""
+    changed: bool
+    """Beyond noise, at all points together."""
+    latency_ratio: float
+    """Of the medians."""
+    cpu_s_per_record_ratio: float | None
+    memory_peak_ratio: float | None
+
+
+class ProfileComparison(Document, frozen=True, kw_only=True, tag="profile_comparison"):
+    """Two profiles of one container, sample and kind of host."""
+
+    old_created_at: str
+    new_created_at: str
+    settings: tuple[str, ...]
+    """What was set otherwise: environment, limits, workers."""
+    changes: tuple[Change, ...]
+    throughput_ratio: Interval
+    """Over all common points: their median and the mean's 90 % interval about it."""
+    warnings: tuple[str, ...] = ()
+
+
+def incomparable(old: Profile, container: ContainerDescription, payload: Payload, host: Host) -> tuple[str, ...]:
+    """Why a profile of these cannot be compared with the old one; empty when it can."""
+    pairs: list[tuple[str, object, object]] = [
+        ("sample", old.payload.digest[:12], payload.digest[:12]),
+        ("content type", old.payload.content_type, payload.content_type),
+        ("accept", old.payload.accept, payload.accept),
+        ("split type", old.payload.split_type, payload.split_type),
+        ("CPU", _cpu(old.host), _cpu(host)),
+        ("CPUs of the host", old.host.logical_cpus, host.logical_cpus),
+    ]
+    found = [f"{what} was {before}, is {now}" for what, before, now in pairs if before != now]
+    if not same_target(old.container, container):
+        found.insert(0, f"container was {_named(old.container)}, is {_named(container)}")
+    return tuple(found)
+
+
+def check_comparable(old: Profile, container: ContainerDescription, payload: Payload, host: Host, source: str) -> None:
+    """Raise ProfileError, with every difference, unless a new profile may be compared with the one in `source`."""
+    different = incomparable(old, container, payload, host)
+    if different:
+        raise ProfileError(
+            f"{source} is of something else: {'; '.join(different)}. Throughput is compared for one image and one "
+            "sample on one kind of CPU only."
+        )
+
+
+def profile_again(
+    container: Container,
+    old: Profile,
+    source: str,
+    *,
+    payload: Path,
+    content_type: str,
+    accept: str | None = None,
+    split_type: SplitType = "Line",
+    time_budget_s: float = 60.0,
+    **session: Any,
+) -> tuple[Profile, ProfileComparison]:
+    """A new profile at the points of the old one, and what changed; `session` goes to `planner.profile`.
+
+    Raises ProfileError before anything is started when the two could not be compared.
+    """
+    sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
+    check_comparable(old, container.description, sample.payload, read_host(), source)
+    session = {name: value for name, value in session.items() if name not in ("records_per_request", "concurrency")}
+    new = profile(
+        container,
+        payload=payload,
+        content_type=content_type,
+        accept=accept,
+        split_type=split_type,
+        time_budget_s=time_budget_s,
+        points=sorted({point_of(row) for row in old.measurements}),
+        **session,
+    )
+    return new, compare(old, new)
+
+
+def _cpu(host: Host) -> str:
+    return f"{host.cpu_model} (family {host.cpu_family}, model {host.cpu_model_number})"
+
+
+def _named(container: ContainerDescription) -> str:
+    digest = f" ({container.digest.removeprefix('sha256:')[:12]})" if container.digest else ""
+    return f"{container.backend} {container.target}{digest}"
+
+
+def compare(old: Profile, new: Profile) -> ProfileComparison:
+    """What changed from the old profile to the new one.
+
+    Raises ProfileError when they are not comparable or have no point in common.
+    """
+    check_comparable(old, new.container, new.payload, new.host, "the old profile")
+    before = {(row.records_per_request, row.concurrency): row for row in old.measurements}
+    pairs = [
+        (before[key], row) for row in new.measurements if (key := (row.records_per_request, row.concurrency)) in before
+    ]
+    if not pairs:
+        raise ProfileError("the two profiles have no point in common; give both the same sizes and concurrencies")
+    beyond = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * len(pairs)))
+    changes = [_change(first, second, beyond) for first, second in pairs]
+    return ProfileComparison(
+        old_created_at=old.created_at,
+        new_created_at=new.created_at,
+        settings=tuple(_settings(old.container, new.container)),
+        changes=tuple(sorted(changes, key=lambda change: (change.records_per_request, change.concurrency))),
+        throughput_ratio=_overall(changes),
+        warnings=tuple(_warnings(pairs)),
+    )
+
+
+def _change(old: Measurement, new: Measurement, beyond: float) -> Change:
+    log_ratio = math.log(new.throughput_records_per_s / old.throughput_records_per_s)
+    sd = math.sqrt(_log_sd(old) ** 2 + _log_sd(new) ** 2 + 2 * REPEATABILITY**2)
+    both_seen = old.cpu_s_per_record and new.cpu_s_per_record is not None
+    peaks_seen = old.memory_peak_bytes and new.memory_peak_bytes is not None
+    return Change(
+        records_per_request=new.records_per_request,
+        concurrency=new.concurrency,
+        old_records_per_s=old.throughput_records_per_s,
+        new_records_per_s=new.throughput_records_per_s,
+        throughput_ratio=Interval.from_log_sd(math.exp(log_ratio), sd),
+        changed=abs(log_ratio) > beyond * sd,
+        latency_ratio=median(new.latency_s) / median(old.latency_s),
+        cpu_s_per_record_ratio=(new.cpu_s_per_record or 0.0) / (old.cpu_s_per_record or 1.0) if both_seen else None,
+        memory_peak_ratio=(new.memory_peak_bytes or 0) / (old.memory_peak_bytes or 1) if peaks_seen else None,
+    )
+
+
+def _log_sd(row: Measurement) -> float:
+    """Standard deviation of ln X within the window, by its 90 % interval; wider by what others took meanwhile.
+
+    A window in which others had a share d of the CPUs may have been slowed by up to 1 / (1 - d).
+    """
+    interval = row.throughput_interval_records_per_s
+    window = math.log(interval.high / interval.low) / (2 * Z90)
+    disturbed = -math.log1p(-min(0.9, row.disturbed_share or 0.0)) / 2
+    return math.hypot(window, disturbed)
+
+
+def _overall(changes: list[Change]) -> Interval:
+    """The median ratio, with the scatter of the points about it as its error."""
+    logs = [math.log(change.throughput_ratio.mid) for change in changes]
+    middle = median(logs)
+    scatter = 1.4826 * median(abs(value - middle) for value in logs)
+    own = median(math.log(c.throughput_ratio.high / c.throughput_ratio.low) / (2 * Z90) for c in changes)
+    # Runs differ as a whole too (placement, clock): no number of points averages REPEATABILITY away.
+    sd = math.hypot(1.2533 * max(scatter, own) / math.sqrt(len(logs)), math.sqrt(2) * REPEATABILITY)
+    return Interval.from_log_sd(math.exp(middle), sd)
+
+
+def _settings(old: ContainerDescription, new: ContainerDescription) -> Iterator[str]:
+    for name in sorted({*old.environment, *new.environment}):
+        before, now = old.environment.get(name), new.environment.get(name)
+        if before != now:
+            yield f"{name} was {before or 'not set'}, is {now or 'not set'}"
+    pairs: list[tuple[str, object, object]] = [
+        ("CPU limit", old.limits.cpus, new.limits.cpus),
+        ("memory limit", old.limits.memory_bytes, new.limits.memory_bytes),
+        ("workers", old.workers, new.workers),
+    ]
+    for what, before_, now_ in pairs:
+        if before_ != now_:
+            yield f"{what} was {before_ or 'none'}, is {now_ or 'none'}"
+
+
+def _warnings(pairs: list[tuple[Measurement, Measurement]]) -> Iterator[str]:
+    shares = [max(old.disturbed_share or 0.0, new.disturbed_share or 0.0) for old, new in pairs]
+    disturbed = [share for share in shares if share > 0.15]
+    if disturbed:
+        yield (
+            f"{len(disturbed)} of {len(pairs)} points were disturbed by other programs (up to {max(disturbed):.0%} of "
+            "the machine's CPU time), which widens their intervals"
+        )

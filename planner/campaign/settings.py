@@ -1,0 +1,77 @@
+"""One setting of a container's environment, tried: started, checked, measured at a few points, stopped."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from planner.campaign.bench import Bench, run_points
+from planner.campaign.points import Point, records_ladder
+from planner.campaign.session import measuring, open_session, probe, workers_of
+from planner.container.contract import Container
+from planner.errors import ContainerDiedError, ContainerStartError, InvocationError, ResponseMismatchError
+from planner.profiling.checks import divisible
+from planner.profiling.host import kept_off
+from planner.profiling.payloads import Sample
+from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile, Trial
+
+OpenContainer: TypeAlias = Callable[[Mapping[str, str]], Container]
+"""Environment variables to add to those that were given -> the container, not yet started."""
+
+SHORTEST_TRIAL_S: Final = 1.0
+SLOW_SHARE: Final = 0.6
+"""A large request may take so much of the trial: it is what settings differ in."""
+
+
+def inner_points(sample: Sample, workers: int) -> tuple[Point, ...]:
+    """Where a setting is judged: requests of about 1 MiB with one and two per worker in flight, and smaller ones."""
+    sizes = records_ladder(sample.payload.mean_record_bytes) if divisible(sample.payload.split_type) else (1,)
+    large = sizes[-2] if len(sizes) > 1 else sizes[-1]
+    small = max(1, round(math.sqrt(large)))
+    places = [(large, workers), (small, workers), (large, 2 * workers)]
+    return tuple(dict.fromkeys(Point(records_per_request=b, concurrency=c) for b, c in places))
+
+
+def trying(
+    open_container: OpenContainer, sample: Sample, host: Host, load_generator: LoadGenerator, time_s: float
+) -> Callable[[Mapping[str, str]], Trial]:
+    """What tries one setting for `time_s` of load; a container that fails under it is an answer, not an error."""
+
+    def try_setting(setting: Mapping[str, str]) -> Trial:
+        container = open_container(setting)
+        try:
+            opening = open_session(container, sample, host, load_generator)
+            rows = _measured(container, sample, opening, max(SHORTEST_TRIAL_S, time_s))
+        except (ContainerStartError, ContainerDiedError, InvocationError, ResponseMismatchError) as error:
+            reason = str(error).partition("\n")[0]
+            return Trial(environment=dict(setting), throughput_records_per_s=None, reason=reason)
+        finally:
+            container.stop()
+        if not rows:
+            return Trial(
+                environment=dict(setting), throughput_records_per_s=None, reason="no point fitted into the time"
+            )
+        best = max(rows, key=lambda row: row.throughput_interval_records_per_s.low)
+        return Trial(
+            environment=dict(setting),
+            throughput_records_per_s=best.throughput_records_per_s,
+            records_per_request=best.records_per_request,
+            concurrency=best.concurrency,
+        )
+
+    return try_setting
+
+
+def _measured(container: Container, sample: Sample, opening: Profile, time_s: float) -> list[Measurement]:
+    """The inner points, as far as they fit into the time."""
+    deadline_s = time.monotonic() + time_s
+    with kept_off(container.description.cpu_set or ()) as apart:
+        bench = Bench(
+            workers=workers_of(container, opening.host),
+            probe=lambda records: probe(container, sample, records),
+            measure=measuring(container, sample, opening, apart=apart),
+            seconds_left=lambda: deadline_s - time.monotonic(),
+            slow_share=SLOW_SHARE,
+        )
+        outcomes = list(run_points(inner_points(sample, workers_of(container, opening.host)), bench))
+    return [outcome for outcome in outcomes if isinstance(outcome, Measurement)]

@@ -1,0 +1,109 @@
+from collections.abc import Sequence
+
+import pytest
+
+from planner.campaign.adaptive import POINTS, START_POINTS, Advice, Decide, run_adaptive
+from planner.campaign.bench import point_of
+from planner.campaign.deciding import best_point, by_throughput, expected_improvement
+from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
+from planner.profiling.profile import Measurement
+from tests.campaign.surfaces import Law, MadeUp, hill, plateau, profile_of, row
+
+RECORDS, CONCURRENCIES = records_ladder(160), concurrency_ladder(2)
+DESIGN = checkerboard(RECORDS, CONCURRENCIES, 160)
+CANDIDATES = candidates(RECORDS, CONCURRENCIES, 160)
+
+
+def at(records: int, concurrency: int) -> Point:
+    return Point(records_per_request=records, concurrency=concurrency)
+
+
+def fixed(advice: Advice | None) -> Decide:
+    return lambda _rows, _candidates: advice
+
+
+def rows_of(server: MadeUp, decide: Decide, held: Sequence[Measurement] = ()) -> list[Measurement]:
+    outcomes = run_adaptive(DESIGN, CANDIDATES, server.bench(), decide, held=held)
+    return [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+
+
+@pytest.mark.parametrize("law", [plateau, hill])
+def test_the_recommended_point_loses_little_of_the_best_of_the_plane(law: Law) -> None:
+    server = MadeUp(law)
+    best = best_point(rows_of(server, by_throughput(profile_of())))
+    assert best is not None
+    truth = max(law(point) for point in CANDIDATES)
+    assert law(at(best.records_per_request, best.concurrency)) >= 0.97 * truth
+    assert server.now_s <= server.budget_s
+    assert START_POINTS < len(server.asked) <= POINTS
+
+
+def test_it_starts_with_the_corners_and_ends_with_the_recommended_points() -> None:
+    advice = Advice(recommended=(at(100, 3), at(200, 3)), telling=(at(7, 3), at(50, 3)), gain=1.0)
+    server = MadeUp(plateau)
+    rows_of(server, fixed(advice))
+    assert server.asked[:START_POINTS] == list(DESIGN[:START_POINTS])
+    assert server.asked[START_POINTS:] == [at(7, 3), at(50, 3), at(100, 3), at(200, 3)]
+
+
+def test_without_a_model_the_design_is_measured_on() -> None:
+    server = MadeUp(plateau)
+    rows_of(server, fixed(None))
+    assert server.asked == list(DESIGN)
+
+
+def test_nothing_is_measured_for_a_gain_that_nobody_would_notice() -> None:
+    server = MadeUp(plateau)
+    rows_of(server, fixed(Advice(recommended=(DESIGN[0],), telling=(at(7, 3),), gain=1e-5)))
+    assert server.asked == list(DESIGN[:START_POINTS])
+
+
+def test_held_points_are_not_measured_again() -> None:
+    held = [row(point, plateau(point)) for point in DESIGN[:5]]
+    server = MadeUp(plateau)
+    rows = rows_of(server, by_throughput(profile_of()), held)
+    assert not {point_of(one) for one in held} & set(server.asked)
+    assert server.asked[:2] == list(DESIGN[5:7])
+    assert len(rows) + len(held) <= POINTS
+
+
+def test_a_strongly_disturbed_point_is_measured_again_and_the_better_one_kept() -> None:
+    server = MadeUp(plateau, disturb=lambda number: 0.5 if number == 2 else 0.0)
+    rows = rows_of(server, fixed(None))
+    assert server.asked[-1] == DESIGN[2]
+    assert server.asked.count(DESIGN[2]) == 2
+    assert rows[-1].disturbed_share == 0.0
+    assert "others took 50% of the machine's CPU time at first, 0% then; this is the second" in rows[-1].warnings[0]
+
+
+def test_the_first_measurement_stays_where_the_second_was_no_quieter() -> None:
+    server = MadeUp(plateau, disturb=lambda number: {2: 0.5, len(DESIGN): 0.7}.get(number, 0.0))
+    kept = rows_of(server, fixed(None))[-1]
+    assert kept.disturbed_share == 0.5
+    assert "the first is kept" in kept.warnings[0]
+
+
+def test_a_short_budget_buys_fewer_points_and_is_kept() -> None:
+    server = MadeUp(plateau, budget_s=1.0)
+    rows_of(server, by_throughput(profile_of()))
+    assert server.now_s <= 1.3
+    assert len(server.asked) <= 6
+
+
+def test_expected_improvement_is_the_mean_of_what_exceeds() -> None:
+    assert expected_improvement(0.0, 1.0) == pytest.approx(0.3989, abs=1e-4)
+    assert expected_improvement(0.5, 1e-9) == pytest.approx(0.5)
+    assert expected_improvement(-1.0, 1e-3) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_lucky_window_of_few_completions_is_not_recommended() -> None:
+    rows = [row(at(100, 2), 1000), row(at(200, 2), 1300, log_sd=0.3)]
+    best = best_point(rows)
+    assert best is not None
+    assert best.records_per_request == 100
+
+
+def test_of_points_alike_the_one_with_the_least_latency_is_recommended() -> None:
+    best = best_point([row(at(100, 2), 1000), row(at(100, 8), 1005), row(at(100, 1), 600)])
+    assert best is not None
+    assert best.concurrency == 2

@@ -1,0 +1,87 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.campaign.compare import compare, profile_again
+from planner.campaign.points import Point
+from planner.documents import replace
+from planner.errors import ProfileError
+from planner.profiling.profile import Profile
+from planner.report.profile_comparison import verdict
+from tests.campaign.surfaces import plateau, profile_of, row
+from tests.profiling.servers import ServedHere, one_line_each
+
+POINTS = [Point(records_per_request=b, concurrency=c) for b in (1, 16, 256) for c in (1, 2, 4)]
+
+
+def measured(factor: float = 1.0, *, noise: float = 0.0, seed: int = 0, disturbed: float = 0.0) -> Profile:
+    random = np.random.default_rng(seed)
+    return profile_of(
+        [row(p, plateau(p) * factor * math.exp(noise * random.standard_normal()), disturbed=disturbed) for p in POINTS]
+    )
+
+
+def test_repeated_profiles_are_rarely_called_changed() -> None:
+    pairs = [(measured(noise=0.015, seed=2 * i), measured(noise=0.015, seed=2 * i + 1)) for i in range(40)]
+    false_alarms = sum(any(change.changed for change in compare(*pair).changes) for pair in pairs)
+    assert false_alarms <= 6
+
+
+def test_what_became_slower_everywhere_is_found_and_sized() -> None:
+    found = compare(measured(noise=0.015), measured(0.8, noise=0.015, seed=1))
+    assert all(change.changed for change in found.changes)
+    assert found.throughput_ratio.low < 0.8 < found.throughput_ratio.high
+    assert found.throughput_ratio.high < 0.9
+    assert verdict(found).startswith("9 of 9 points changed beyond noise")
+
+
+def test_one_point_that_changed_is_found_among_the_others() -> None:
+    new = measured()
+    rows = [row(POINTS[4], 0.7 * plateau(POINTS[4])) if m == new.measurements[4] else m for m in new.measurements]
+    found = compare(measured(), replace(new, measurements=tuple(rows)))
+    assert [(c.records_per_request, c.concurrency) for c in found.changes if c.changed] == [(16, 2)]
+    assert 0.95 < found.throughput_ratio.mid < 1.05
+
+
+def test_disturbed_measurements_prove_nothing() -> None:
+    found = compare(measured(), measured(0.8, disturbed=0.5))
+    assert not any(change.changed for change in found.changes)
+    assert "9 of 9 points were disturbed" in found.warnings[0]
+    assert verdict(found).startswith("No single point changed beyond noise")
+
+
+def test_settings_may_differ_and_are_told() -> None:
+    new = replace(profile_of(environment={"OMP_NUM_THREADS": "2"}), measurements=measured().measurements)
+    assert compare(measured(), new).settings == ("OMP_NUM_THREADS was not set, is 2",)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (profile_of(target="another"), "container was process made up, is process another"),
+        (
+            replace(profile_of(), payload=replace(profile_of().payload, digest="1" * 64)),
+            "sample was 000000000000, is 1111",
+        ),
+        (replace(profile_of(), host=replace(profile_of().host, cpu_model="faster")), "CPU was made up .*, is faster"),
+        (replace(profile_of(), host=replace(profile_of().host, logical_cpus=4)), "CPUs of the host was 2, is 4"),
+    ],
+)
+def test_another_container_sample_or_host_is_refused(other: Profile, told: str) -> None:
+    with pytest.raises(ProfileError, match=told):
+        compare(measured(), replace(other, measurements=measured().measurements))
+
+
+def test_profiles_without_a_common_point_are_refused() -> None:
+    with pytest.raises(ProfileError, match="no point in common"):
+        compare(measured(), profile_of([row(Point(records_per_request=7, concurrency=3), 100)]))
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    sample, container = tmp_path / "sample.csv", ServedHere(one_line_each)
+    sample.write_bytes(b"1,2\n")
+    with pytest.raises(ProfileError, match=r"old.json is of something else: container .* sample was"):
+        profile_again(container, measured(), "old.json", payload=sample, content_type="text/csv")
+    assert container.starts == 0
