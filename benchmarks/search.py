@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
-import optuna
 
 from planner.performance.model import PerformanceModel
 from planner.planning.case import Case, pose
 from planner.planning.evaluate import Problem, outcome
 from planner.planning.makespan import layout
+from planner.planning.optuna_search import KnobSpace, sampled_best
 from planner.planning.plan import Goal
 from planner.planning.rates import rates
 from planner.planning.recommend import benchmarked
@@ -94,34 +94,14 @@ def full_pass(problem: Problem, wish: Wish) -> tuple[float, int]:
 
 
 def sampled(
-    problem: Problem, wish: Wish, optimum_usd: float, *, seed: int, trials: int, kind: str
+    problem: Problem, wish: Wish, optimum_usd: float, *, seed: int, trials: int, kind: Literal["tpe", "random"]
 ) -> tuple[int, float]:
     """Trials until within 1 % of the optimum (trials + 1: never), and cost over optimum at the end."""
-    sampler = optuna.samplers.RandomSampler(seed=seed) if kind == "random" else optuna.samplers.TPESampler(seed=seed)
-    columns = problem.settings
-    reached_at, lowest = trials + 1, np.inf
-
-    def cost(trial: optuna.Trial) -> float:
-        nonlocal reached_at, lowest
-        t = trial.suggest_categorical("type", range(len(problem.names)))
-        n = trial.suggest_int("count", 1, problem.max_count)
-        packing = trial.suggest_int("packing", 0, len(columns.packings) - 1)
-        most = 100 // columns.packings[packing].max_payload_mb
-        c = 1 + int(trial.suggest_float("concurrency", 0, 1) * (most - 1))
-        at = (np.array([t]), np.array([n]), columns.at_concurrency[[packing], c])
-        middle, asked = outcome(problem, *at), outcome(problem, *at, wish.score)
-        late = max(0.0, float(asked.finish_s[0]) / (wish.deadline_s or np.inf) - 1)
-        if problem.rates.limit[at[0], at[2]][0] or n > problem.layout.objects:
-            return 1e6
-        value = float(middle.cost_usd[0])
-        if not late:
-            lowest = min(lowest, value)
-            if lowest <= 1.01 * optimum_usd:
-                reached_at = min(reached_at, trial.number + 1)
-        return value + 1e3 * late
-
-    optuna.create_study(sampler=sampler).optimize(cost, n_trials=trials)
-    return reached_at, lowest / optimum_usd
+    found = sampled_best(KnobSpace.of(problem), wish, trials=trials, seed=seed, sampler=kind)
+    if found is None:
+        return trials + 1, np.inf
+    near = [number for number, usd in found.improvements if usd <= 1.01 * optimum_usd]
+    return min(near, default=trials + 1), found.candidate.cost_usd / optimum_usd
 
 
 def report_exact(case: Case, rounds: int) -> None:
@@ -154,10 +134,10 @@ def report_growth(rounds: int) -> None:
 
 
 def report_optuna(case: Case, trials: int, seeds: int) -> None:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     wish = Wish(deadline_s=5400.0)
     found = best(case.space, wish, types=case.allowed)[0]
-    for kind in ("random", "TPE"):
+    kinds: tuple[Literal["random"], Literal["tpe"]] = ("random", "tpe")
+    for kind in kinds:
         started = time.perf_counter()
         runs = [
             sampled(case.problem, wish, found.cost_usd, seed=seed, trials=trials, kind=kind) for seed in range(seeds)

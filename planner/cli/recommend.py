@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.options import OutputFormat, emit, output_options, stderr_console
+from planner.cli.options import SIZE, OutputFormat, emit, output_options, stderr_console
 from planner.cli.planning_options import goal_options, input_options, terms_options
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ Nothing meets the constraints: exit code 60, with the nearest miss and what to r
     "csv_path",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the choice, what lost, the front and every type's best to this file too, for a spreadsheet.",
+)
+@click.option(
+    "--model-size",
+    type=SIZE,
+    help="Of the model archive, such as 12g, for the 30 GB volume. [default: the profiled one's, if still here]",
 )
 @click.option(
     "--jobs",
@@ -120,6 +125,7 @@ def _one(
         objective=given["objective"],
         runs_per_month=given["runs_per_month"],
         repeat=given["repeat"],
+        model_bytes=given["model_size"],
         **terms,
     )
 
@@ -137,7 +143,7 @@ def _one(
 
 def _refuse_beside_jobs(profile_path: Path | None, csv_path: Path | None) -> None:
     """Raises click.UsageError for options that say of one job what the table says of each."""
-    of_input = ("dataset_path", "input_", "records", "record_bytes", "objects", "split_type", "repeat")
+    of_input = ("dataset_path", "input_", "records", "record_bytes", "objects", "split_type", "repeat", "model_size")
     of_goal = ("deadline", "budget", "objective", "runs_per_month")
     source, default = click.get_current_context().get_parameter_source, click.core.ParameterSource.DEFAULT
     beside = [name for name in (*of_input, *of_goal) if source(name) is not default]

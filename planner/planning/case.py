@@ -63,6 +63,8 @@ class Case:
     """Types that were never offered, and settings that break a limit of the type."""
     points_per_type: int
     """Counts x settings, dominated settings included."""
+    model_bytes: int | None
+    """Of the model archive, where known."""
     candidates: int
     """Size of the space that is decided: every type that was asked for x points_per_type."""
 
@@ -81,6 +83,7 @@ def pose(
     speed_of: SpeedOf,
     times: Startup,
     workers_per_cpu: Sequence[float] = (),
+    model_bytes: int | None = None,
 ) -> Case:
     """The case of a goal: types matched and priced, settings listed, every (type, setting) predicted.
 
@@ -124,6 +127,7 @@ def pose(
         space=bounded(problem),
         rejections=(*refused, *_broken_limits(problem, allowed, offers, caps), *_small_payloads(dataset, goal)),
         points_per_type=points,
+        model_bytes=model_bytes,
         candidates=points * (len(allowed) + len(refused)),
     )
 

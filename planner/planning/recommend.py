@@ -18,6 +18,7 @@ from planner.planning.reshard import advice
 from planner.planning.search import Objective, best
 from planner.planning.space import MAX_INSTANCE_COUNT
 from planner.planning.startup import startup
+from planner.planning.volume import model_bytes_on_disk, too_large
 from planner.planning.words import infeasible
 from planner.planning.workers import workers_per_cpu
 from planner.profiling.profile import Profile
@@ -44,6 +45,7 @@ def recommend(
     startup_s: Interval | None = None,
     workload_class: WorkloadClass = "unknown",
     repeat: int = 1,
+    model_bytes: int | None = None,
     emit: Emit | None = None,
     model: Model | None = None,
     speed_of: SpeedOf | None = None,
@@ -53,7 +55,8 @@ def recommend(
     The dataset is taken as it is; `repeat` only records how many times over it was taken. `quotas`: most instances of
     a type; `prices`: US dollars per instance-hour in place of the catalogue's; `savings_plan`: fraction off the others.
     `startup_s` is the time from creating the job to its first request, where you know it. `workload_class` says which
-    benchmarks tell how fast another type runs this container. `emit` makes the plan's draft of the request. `model` and
+    benchmarks tell how fast another type runs this container. `model_bytes` is the size of the model archive, where it
+    is not the profiled one and that still on this machine. `emit` makes the plan's draft of the request. `model` and
     `speed_of` stand in for the model fitted to the profile and for the benchmarks.
 
     Raises InfeasibleError with the nearest miss when nothing meets the constraints, InputMissingError,
@@ -73,6 +76,10 @@ def recommend(
         savings_plan=savings_plan,
         runs_per_month=runs_per_month,
     )
+    model_bytes = model_bytes_on_disk(profile) if model_bytes is None else model_bytes
+    unfit = too_large(model_bytes)
+    if unfit is not None:
+        raise InfeasibleError(f"no instance type can be planned: {unfit}.")
     fitted = model or PerformanceModel.fit(profile)
     case = pose(
         profile,
@@ -82,6 +89,7 @@ def recommend(
         speed_of=speed_of or benchmarked(profile, workload_class),
         times=startup(profile.startup_s, startup_s),
         workers_per_cpu=workers_per_cpu(profile, fitted) if isinstance(fitted, PerformanceModel) else (),
+        model_bytes=model_bytes,
     )
     return decided(case, fitted, workload(profile, dataset, repeat), emit)
 

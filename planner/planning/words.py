@@ -10,6 +10,7 @@ from planner.planning.figures import estimate
 from planner.planning.plan import Estimate, Workload
 from planner.planning.search import Candidate, best
 from planner.planning.space import MAX_INSTANCE_COUNT, Configuration
+from planner.planning.volume import volume_warnings
 from planner.profiling.profile import Profile
 from planner.units import show_bytes, show_seconds, show_usd
 
@@ -113,6 +114,8 @@ def _of_model(case: Case, value: Estimate) -> Iterator[str]:
 
 def _of_layout(case: Case, settings: Configuration, value: Estimate) -> Iterator[str]:
     layout, n = case.problem.layout, settings.instance_count
+    written = value.busiest_instance_share * layout.records * case.caps.response_bytes_per_record
+    yield from volume_warnings(case.model_bytes, written)
     if value.startup_s.mid > value.makespan_s.mid:
         yield start_up_dominates(value)
     uneven = value.busiest_instance_share * n

@@ -1,6 +1,7 @@
 """A recommendation: what it chooses, what it says of what lost, and how it fails."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
-from planner.records.layout import describe
+from planner.records.layout import describe, repeated
 from tests.performance.synthetic import prefork, synthetic_profile
 from tests.planning.cases import dataset, run
 
@@ -247,6 +248,45 @@ def test_a_plan_survives_being_written_and_read() -> None:
 def test_the_same_question_gets_the_same_answer() -> None:
     first, again = plan_for(deadline_s=1500.0), plan_for(deadline_s=1500.0)
     assert to_json(replace(again, created_at=first.created_at)) == to_json(first)
+
+
+def test_a_model_larger_than_the_volume_is_refused_and_one_near_it_warned_of() -> None:
+    with pytest.raises(InfeasibleError, match=r"30 GB, fixed\): load it from S3"):
+        plan_for(model_bytes=31 * 10**9)
+    assert any("archive and extraction" in w for w in plan_for(model_bytes=16 * 10**9).warnings)
+    assert not any("volume" in w for w in plan_for(model_bytes=10**9).warnings)
+
+
+def test_the_profiled_model_is_weighed_where_it_still_stands(tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    with archive.open("wb") as stream:
+        stream.truncate(31 * 10**9)  # a hole: nothing is written
+    container = replace(PROFILE.container, backend="model-dir", target=str(archive))
+    with pytest.raises(InfeasibleError, match=r"the model has 28\.9 GiB"):
+        plan_for(replace(PROFILE, container=container))
+
+
+def test_an_output_larger_than_the_volume_is_warned_of() -> None:
+    rows = tuple(replace(row, response_bytes=row.records_per_request * 1e4) for row in PROFILE.measurements)
+    plan = plan_for(replace(PROFILE, measurements=rows), max_instance_count=2)
+    assert any("more than its volume" in w for w in plan.warnings)
+
+
+def test_a_repeated_input_is_an_assumption_and_no_warning() -> None:
+    plan = plan_for(data=repeated(INPUT, 3), repeat=3)
+    assert any("taken 3 times over" in line for line in plan.assumptions)
+    assert not any("times over" in line or "described" in line for line in plan.warnings)
+
+
+def test_remarks_on_many_points_are_one_line() -> None:
+    rows = tuple(
+        replace(row, warnings=("disturbed: x",), disturbed_share=0.01 * i) for i, row in enumerate(PROFILE.measurements)
+    )
+    left_out = ("not measured: 5 records", "not measured: 6 records", "something else")
+    warned = plan_for(replace(PROFILE, measurements=rows, warnings=left_out)).warnings
+    assert sum("profiled points carry remarks" in w and "up to 11% of the machine" in w for w in warned) == 1
+    assert sum(w.startswith("not measured") for w in warned) == 1
+    assert "something else" in warned
 
 
 def test_the_confidence_must_be_a_probability_of_at_least_one_half() -> None:
