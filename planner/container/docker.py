@@ -50,7 +50,7 @@ class DockerContainer(HttpContainer):
       Where that address cannot be reached (Docker Desktop, rootless engines) the port is published on 127.0.0.1,
       which takes `network`.
     - CPUs: whole ones by pinning, a fraction by a quota; memory: without swap on top.
-    - It is removed on every way out: by `stop`, else by the watcher process, else when the next one starts.
+    - It is removed by `stop`, else by the watcher process, else when the next one starts.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class DockerContainer(HttpContainer):
             raise ContainerStartError(f"{PORT_VARIABLE}={self._port!r} is not a port number")
         with closing(connect()) as engine:
             found = engine.image(image)
-            self._image_id = str(found.id)
             own: list[str] = (found.attrs.get("Config") or {}).get("Env") or []
             self._cpus = share_cpus(self._limits, engine)
             self._refuse_unreachable(engine)
+        self._image_id = str(found.id)
         self._image_environment = dict(pair.split("=", 1) for pair in own if "=" in pair)
         self._model = None if model is None else OpenModel(model, needs_script=False)
         self._model_digest = None if self._model is None else self._model.digest
@@ -125,10 +125,9 @@ class DockerContainer(HttpContainer):
         return self._address
 
     def start(self) -> Startup:
-        """Seconds from the container's start to the first ``/ping`` that answered 200.
+        """Seconds from the container's start to the first ``/ping`` that answered 200; nothing is left of a failure.
 
-        Raises ContainerStartError (with the log's tail) if it ends or stays silent past its time limit. Nothing is
-        left of a start that failed.
+        Raises ContainerStartError (with the log's tail) if it ends or stays silent past its time limit.
         """
         if self._engine is not None:
             raise ContainerStartError(f"{self._target}: already running")
@@ -266,10 +265,11 @@ class DockerContainer(HttpContainer):
         """The last lines that it wrote to stdout and stderr; after `stop`, those it ended with."""
         if self._container is None:
             return "\n".join(self._last_log.splitlines()[-lines:])
-        text = ""
+        written: list[str] = []
         with contextlib.suppress(ContainerDiedError), translated(self._target, ContainerDiedError):
-            text = self._container.logs(tail=lines).decode(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+            for piece in self._container.logs(tail=lines, stream=True, follow=False):  # podman sends lines unended
+                written += piece.decode(errors="replace").splitlines()
+        return "\n".join(written[-lines:])
 
     def _quoted_log(self) -> str:
         tail = self.log_tail()
