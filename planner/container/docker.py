@@ -63,10 +63,9 @@ class DockerContainer(HttpContainer):
         network: bool = False,
         startup_timeout_s: float = STARTUP_TIMEOUT_S,
     ) -> None:
-        """The image is looked up and the model extracted here.
+        """Raises MissingDependencyError without an engine, ContainerStartError without the image on it.
 
-        Raises MissingDependencyError without an engine, ContainerStartError without the image on it,
-        ContainerLimitError, InputMissingError and ModelArchiveError.
+        The model is extracted here: InputMissingError, ModelArchiveError. ContainerLimitError for the limits.
         """
         self._target = image
         self._path = model
