@@ -198,4 +198,5 @@ def _widen(case: Case) -> Iterator[str]:
 
 
 def _range(value: Interval) -> str:
-    return f"{show_seconds(value.mid)} ({show_seconds(value.low)} to {show_seconds(value.high)})"
+    low = show_seconds(value.low) if value.low else "none"
+    return f"{show_seconds(value.mid)} ({low} to {show_seconds(value.high)})"

@@ -33,6 +33,14 @@ def test_each_type_asked_for_is_answered(plan: Path) -> None:
     assert "x ml.m5.24xlarge" in shown.stdout
 
 
+def test_settings_are_answered_like_types(plan: Path) -> None:
+    asked = ("--why-not", "MaxPayloadInMB=100", "--why-not", "SingleRecord")
+    shown = CliRunner().invoke(command, [str(plan), *asked])
+    assert shown.exit_code == 0
+    assert "With MaxPayloadInMB=100, the best on" in shown.stdout
+    assert "With BatchStrategy=SingleRecord, the best on" in shown.stdout
+
+
 def test_what_is_no_plan_or_no_type_is_an_error_of_its_own(plan: Path, tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(command, [str(tmp_path / "none.json")]).exception, InputMissingError)
     assert isinstance(CliRunner().invoke(command, [str(plan), "--why-not", "ml.x1.big"]).exception, CatalogueError)
