@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.performance.fitting import least_squares
 from planner.performance.points import FEWEST_POINTS, Points
 from planner.performance.prediction import Floats
 from planner.performance.scaling import Form, Law, forms
@@ -18,7 +19,6 @@ DISCREPANCY: Final = 0.03
 """Log standard deviation that a form may be wrong by besides noise; keeps precise points from dictating."""
 _OUTLIER: Final = 2.5
 """Standard deviations past which a residual counts linearly instead of squared."""
-_STEP: Final = 1e-6
 TEMPER: Final = 0.5
 """Exponent of a law's weight per point: that of a Gaussian likelihood with unknown variance."""
 
@@ -54,47 +54,50 @@ def folds_of(points: Points) -> NDArray[np.bool_]:
 
 def fit_committee(points: Points) -> Committee:
     """The candidates that the points can tell apart, each fitted once to all points and once a fold."""
-    laws = tuple(fit_law(form, points) for form in forms(points))
     folds = folds_of(points)
-    left_out = np.empty((len(laws), *folds.shape))
-    for row, law in enumerate(laws):
-        for index, fold in enumerate(folds):
-            refitted = fit_law(law.form, points.keep(~fold), start=law.parameters)
-            left_out[row, index] = points.log_requests_per_s - refitted.log_requests_per_s(points)
-    errors, noise = left_out[:, folds], np.broadcast_to(points.noise, folds.shape)[folds]
-    weights = _weights(errors, np.hypot(noise, DISCREPANCY / 2), len(points))
+    centres = [_centres(points), *(_centres(points.keep(~fold)) for fold in folds)]
+    laws, left_out = [], []
+    for form in forms(points):
+        law = fit_law(form, points)
+        refitted = _fit(form, points, centres[1:], ~folds, np.tile(law.parameters, (len(folds), 1)))[0]
+        laws.append(law)
+        left_out.append(points.log_requests_per_s - _law(form, points, refitted).log_requests_per_s(points))
+    errors = np.stack(left_out)[:, folds]
+    noise = np.broadcast_to(np.hypot(points.noise, DISCREPANCY / 2), folds.shape)[folds]
+    weights = _weights(errors, noise, len(points))
     fitted = np.stack([law.log_requests_per_s(points) for law in laws])
     return Committee(
-        laws=laws,
+        laws=tuple(laws),
         weights=weights,
         residuals=points.log_requests_per_s - weights @ fitted,
         folds=folds,
-        left_out_residuals=np.tensordot(weights, left_out, axes=1),
+        left_out_residuals=np.tensordot(weights, np.stack(left_out), axes=1),
         log_errors=np.sqrt(np.mean(errors**2, axis=1)),
     )
 
 
 def _weights(errors: Floats, noise: Floats, count: int) -> Floats:
-    """Weights that fall with the left-out error as a likelihood would.
+    """Weights that fall with the left-out error as a likelihood would, each error counted by its precision.
 
     One outlier must not decide: errors are cut off at five times their median.
     """
+    precision = (np.median(noise) / noise) ** 2
     size = np.abs(errors)
     cut = np.minimum(size, 5 * np.median(size, axis=1, keepdims=True))
-    mean_square = np.mean(cut**2 + noise**2, axis=1)
+    mean_square = (cut**2 + noise**2) @ precision / precision.sum()
     weight = (mean_square / mean_square.min()) ** (-TEMPER * count)
     return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
-def _prior(form: Form, points: Points) -> tuple[Floats, Floats]:
-    """Centres and standard deviations of the parameters, from the extremes of the data."""
+def _centres(points: Points) -> dict[str, tuple[float, float]]:
+    """Centre and standard deviation of each parameter's prior, from the extremes of the data."""
     b, c = points.records_per_request, points.concurrency
     alone = np.exp(-points.log_requests_per_s) * c
     lightest = c == c.min()
     small, large = alone[lightest][np.argmin(b[lightest])], alone[lightest][np.argmax(b[lightest])]
     top = float(b[lightest].max())
     saturated = float(np.exp(np.median((points.log_requests_per_s + np.log(alone))[c == c.max()])))
-    centres = {
+    return {
         "s0": (np.log(small * 0.5), 2.0),
         "s1": (np.log(large / top * 0.7), 1.5),
         "sharpness": (np.log(1.5), 2.0),
@@ -109,41 +112,36 @@ def _prior(form: Form, points: Points) -> tuple[Floats, Floats]:
         "slope_c": (np.log(0.03), 1.5),
         "sigma": (-1.5, 1.5),
     }
-    chosen = np.array([centres[name] for name in form.names])
-    return chosen[:, 0], chosen[:, 1]
 
 
-def fit_law(form: Form, points: Points, *, start: Floats | None = None) -> Law:
-    """The form's maximum a posteriori fit to ln X, outliers counted linearly (pseudo-Huber).
+def _law(form: Form, points: Points, parameters: Floats) -> Law:
+    return Law(form=form, parameters=np.clip(parameters, -60.0, 60.0), reference_cpus=float(points.cpus.max()))
 
-    `start` (a fit to nearly the same points) replaces the several starts that a bend or a knee needs.
-    """
-    from scipy.optimize import leastsq
 
-    centre, width = _prior(form, points)
-    reference_cpus = float(points.cpus.max())
+def fit_law(form: Form, points: Points) -> Law:
+    """The form's maximum a posteriori fit to ln X, outliers counted linearly (pseudo-Huber)."""
+    centres = _centres(points)
+    starts = np.stack(_starts(form, np.array([centres[name][0] for name in form.names]), points))
+    every = np.ones((len(starts), len(points)), dtype=np.bool_)
+    found, loss = _fit(form, points, [centres] * len(starts), every, starts)
+    return _law(form, points, found[np.argmin(loss)])
+
+
+def _fit(
+    form: Form, points: Points, centres: list[dict[str, tuple[float, float]]], kept: NDArray[np.bool_], starts: Floats
+) -> tuple[Floats, Floats]:
+    """(parameters, losses) of one fit for each row of `kept` (which points it sees), with its own prior and start."""
+    prior = np.array([[row[name] for name in form.names] for row in centres])
     scale = np.hypot(points.noise, DISCREPANCY)
 
-    def residuals(vector: Floats) -> Floats:
-        """Scaled residuals, then distances from the prior: (rows,), or (vectors, rows) of several at once."""
-        law = Law(form=form, parameters=np.clip(vector, -60.0, 60.0), reference_cpus=reference_cpus)
-        z = (law.log_requests_per_s(points) - points.log_requests_per_s) / scale
+    def residuals(vectors: Floats, fits: NDArray[np.intp]) -> Floats:
+        """Scaled residuals, then distances from the prior."""
+        z = (_law(form, points, vectors).log_requests_per_s(points) - points.log_requests_per_s) / scale
         bent = np.sign(z) * _OUTLIER * np.sqrt(2 * (np.sqrt(1 + (z / _OUTLIER) ** 2) - 1))
-        return np.concatenate([bent, (vector - centre) / width], axis=-1)
+        away = (vectors - prior[fits, None, :, 0]) / prior[fits, None, :, 1]
+        return np.concatenate([bent * kept[fits, None, :], away], axis=-1)
 
-    def slopes(vector: Floats) -> Floats:
-        """Forward differences, all parameters in one call."""
-        moved = residuals(np.concatenate([vector[None, :], vector + _STEP * np.eye(len(vector))]))
-        return np.asarray((moved[1:] - moved[0]) / _STEP, dtype=np.float64)
-
-    best, least = centre, np.inf
-    for candidate in [start] if start is not None else _starts(form, centre, points):
-        found = leastsq(residuals, candidate, Dfun=slopes, col_deriv=True, maxfev=150, ftol=1e-6, full_output=True)[0]
-        found = np.asarray(found, dtype=np.float64)
-        loss = float(np.sum(residuals(found) ** 2))
-        if loss < least:
-            best, least = found, loss
-    return Law(form=form, parameters=np.clip(best, -60.0, 60.0), reference_cpus=reference_cpus)
+    return least_squares(residuals, starts)
 
 
 def _starts(form: Form, centre: Floats, points: Points) -> list[Floats]:

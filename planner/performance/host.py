@@ -22,6 +22,7 @@ from planner.performance.intervals import (
     gap_error,
     half_width,
     inflation,
+    shared_doubt,
 )
 from planner.performance.limits import split
 from planner.performance.points import Points
@@ -106,8 +107,7 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     hull = _hull(points, committee, left_out)
     cpu_lines = _cpu_lines(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
-    sharpness = float(np.exp(committee.weights @ [np.log(float(law.sharpness[0])) for law in committee.laws]))
-    correction, slower, faster = _surfaces(committee, residual, hull, factor, sharpness)
+    correction, slower, faster = _surfaces(points, committee, residual, hull, factor)
     cpus = float(points.cpus.max())
     return HostModel(
         points=points,
@@ -117,13 +117,13 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
         cpus=cpus,
         capacity_cores=_capacity_cores(points, committee, cpu_lines, cpus),
         workers=workers,
-        sharpness=sharpness,
+        sharpness=_mean_sharpness(committee),
         serial_share=float(committee.weights @ scaled) if scaled else None,
         cpu_alone=cpu_lines[0],
         cpu_loaded=cpu_lines[1],
         factor=factor,
         left_out_errors=np.concatenate([errors for errors, _ in left_out]),
-        table=_table(committee, cpu_lines, cpus, workers),
+        table=_table(committee, cpu_lines, cpus, workers, _slack(points)),
         correction=correction,
         slower=slower,
         faster=faster,
@@ -140,12 +140,15 @@ def _left_out(committee: Committee, residual: Residual) -> list[tuple[Floats, Fl
 
 
 def _hull(points: Points, committee: Committee, left_out: list[tuple[Floats, Floats]]) -> Hull:
-    """The measured ranges, with the errors between their values from the folds that leave one out whole."""
+    """The measured ranges, with the errors between their values from the folds that leave one out whole.
+
+    What other programs made doubtful in the points left out is no error of going between.
+    """
     axes = []
     for column, growth in ((points.records_per_request, GROWTH_RECORDS), (points.concurrency, GROWTH_CONCURRENCY)):
         values = np.log(column)
         whole = [
-            (float(values[fold][0]), errors)
+            (float(values[fold][0]), np.sqrt(np.maximum(errors**2 - points.doubt[fold] ** 2, 0.0)))
             for fold, (errors, _) in list(zip(committee.folds, left_out, strict=True))[len(points) :]
             if np.array_equal(fold, values == values[fold][0])
         ]
@@ -170,11 +173,24 @@ def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:
     return lines[0], lines[1]
 
 
+def _slack(points: Points) -> float:
+    """Median doubt upwards of the most loaded point of each number of records: how much shorter the spacing may be."""
+    records = np.unique(points.records_per_request)
+    most = [np.max(points.concurrency[points.records_per_request == value]) for value in records]
+    loaded = points.concurrency == np.array(most)[np.searchsorted(records, points.records_per_request)]
+    return float(np.median(points.above[loaded]))
+
+
 def mean_times(committee: Committee, records_per_request: Floats) -> tuple[Floats, Floats]:
     """S(b) and Q(b): geometric means over the committee."""
     service = np.stack([np.log(law.service_time_s(records_per_request)) for law in committee.laws])
     spacing = np.stack([np.log(law.spacing_s(records_per_request)) for law in committee.laws])
     return np.exp(committee.weights @ service), np.exp(committee.weights @ spacing)
+
+
+def _mean_sharpness(committee: Committee) -> float:
+    """n: geometric mean over the committee."""
+    return float(np.exp(committee.weights @ [np.log(float(law.sharpness[0])) for law in committee.laws]))
 
 
 def _capacity_cores(
@@ -199,21 +215,25 @@ def _capacity_cores(
 
 
 def _table(
-    committee: Committee, cpu_lines: tuple[Line | None, Line | None], cpus: float, workers: float | None
+    committee: Committee,
+    cpu_lines: tuple[Line | None, Line | None],
+    cpus: float,
+    workers: float | None,
+    slack: float,
 ) -> Floats:
     """The columns of Curves at many b; without CPU accounting, service within the CPUs is taken as CPU time."""
     records = np.exp(np.linspace(0.0, np.log(_LARGEST_BATCH), _ROWS))
     service, spacing = mean_times(committee, records)
     assumed = np.minimum(service, cpus * spacing)
     alone, loaded = (assumed if line is None else line.at(records) for line in cpu_lines)
-    limits = split(spacing_s=spacing, service_s=service, cpu_s=loaded, cpus=cpus, workers=workers)
+    limits = split(spacing_s=spacing, service_s=service, cpu_s=loaded, cpus=cpus, workers=workers, slack=slack)
     cores = alone / service
     columns = [service, limits.cpu_s, limits.slots_s, limits.serial_s, np.minimum(cores, 1.0), cores]
     return np.stack(columns, axis=1)
 
 
 def _surfaces(
-    committee: Committee, residual: Residual, hull: Hull, factor: float, sharpness: float
+    points: Points, committee: Committee, residual: Residual, hull: Hull, factor: float
 ) -> tuple[Surface, Surface, Surface]:
     """E and h, downwards and upwards, on an even grid of (ln b, ln c) that reaches well past the hull."""
     ln_b = np.linspace(0.0, max(hull.records.values[-1] + 4.0, np.log(1e6)), _TABLE[0])
@@ -227,6 +247,9 @@ def _surfaces(
         workers=blank,
         log_requests_per_s=blank,
         noise=blank,
+        doubt=blank,
+        below=blank,
+        above=blank,
         cpu_s_per_request=blank,
         p99_ratio=blank,
     )
@@ -235,15 +258,19 @@ def _surfaces(
     spread = np.sqrt(committee.weights @ (predicted - mean) ** 2)
     shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
     service, spacing = mean_times(committee, where.records_per_request)
-    core = -np.log(seconds_per_request(service / where.concurrency, spacing, where.concurrency, sharpness))
-    claimed = np.hypot(sd, np.median(residual.noise))
-    width = half_width(factor=factor, claimed=claimed, spread=spread, hull=hull, ln_b=grid_b, ln_c=grid_c)
+    in_flight = where.concurrency
+    core = -np.log(seconds_per_request(service / in_flight, spacing, in_flight, _mean_sharpness(committee)))
+    claimed = np.hypot(sd, np.median(points.steady_noise))
     shape = (len(ln_b), len(ln_c))
+    width = half_width(factor=factor, claimed=claimed, spread=spread, hull=hull, ln_b=grid_b, ln_c=grid_c)
+    width = width.reshape(shape)
     total = (mean + shift).reshape(shape)
     last = np.array([np.interp(hull.concurrency.values[-1], ln_c, row) for row in total])
+    seen = np.log(points.records_per_request), np.log(points.concurrency)
+    below, above = (shared_doubt(side, grid_b, grid_c, *seen).reshape(shape) for side in (points.below, points.above))
     unseen = np.where(ln_c > hull.concurrency.values[-1], np.maximum(total - last[:, None], 0.0), 0.0)
     return (
         Surface(ln_b, ln_c, total - core.reshape(shape)),
-        Surface(ln_b, ln_c, np.hypot(width.reshape(shape), unseen)),
-        Surface(ln_b, ln_c, width.reshape(shape)),
+        Surface(ln_b, ln_c, np.hypot(np.hypot(width, below), unseen)),
+        Surface(ln_b, ln_c, np.hypot(width, above)),
     )

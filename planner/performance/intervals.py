@@ -8,7 +8,9 @@
     d, g     distance to the nearest measured value in ln b or ln c; error for each e-fold of it
     h        half width of the interval on the log scale                                      1
 
-    h = sqrt((q·s)² + 1.645² · (u² + (g_b·d_b)² + (g_c·d_c)² + (growth·distance outside)²))
+    a        half width for what other programs did to the points nearby: see `shared_doubt`          1
+
+    h = sqrt((q·s)² + 1.645² · (u² + (g_b·d_b)² + (g_c·d_c)² + (growth·distance outside)²) + a²)
 
 with q the factor below. g is measured by leaving out all points of an inner value: what a bend that falls between
 two measured values costs shows there and nowhere else. Independent parts add in quadrature.
@@ -35,6 +37,12 @@ UNKNOWN_GAP: Final = 0.02
 GROWTH_CPUS: Final = 0.06
 """Log standard deviation added for the first doubling of CPUs beyond the largest measured number; grows with the
 square root of the doublings, as independent steps would. The hardware's own spread comes on top."""
+REACH_RECORDS: Final = 3.0
+REACH_CONCURRENCY: Final = 0.3
+"""e-folds over which a quiet point settles what was lost at others: what one request in flight could have used says
+little about eight."""
+_SETTLED: Final = 0.05
+"""Log half width below which a point counts as quiet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +100,20 @@ def inflation(errors: Floats, claimed: Floats) -> float:
     cut = np.minimum(z, 4 * np.median(z))
     few = 1 + (INFLATION - 1) * float(np.sqrt(min(1.0, 12 / len(z))))
     return Z90 * few * max(1.0, float(np.sqrt(np.mean(cut**2))))
+
+
+def shared_doubt(widths: Floats, ln_b: Floats, ln_c: Floats, points_b: Floats, points_c: Floats) -> Floats:
+    """a: harmonic mean square of the points' own half widths, the nearer the more.
+
+    What a point is thought to have lost to other programs is wrong in the same direction for all points that they
+    disturbed alike, so points do not average it out; but one quiet point nearby settles it.
+    """
+    near = np.exp(
+        -np.abs(ln_b[:, None] - points_b[None, :]) / REACH_RECORDS
+        - np.abs(ln_c[:, None] - points_c[None, :]) / REACH_CONCURRENCY
+    )
+    mean = near @ (1 / (widths**2 + _SETTLED**2)) / near.sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(1 / mean - _SETTLED**2, 0.0)), dtype=np.float64)
 
 
 def half_width(*, factor: float, claimed: Floats, spread: Floats, hull: Hull, ln_b: Floats, ln_c: Floats) -> Floats:

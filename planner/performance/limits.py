@@ -38,9 +38,21 @@ def soft_step(ratio: Floats) -> Floats:
     return position**2 * (3 - 2 * position)
 
 
-def split(*, spacing_s: Floats, service_s: Floats, cpu_s: Floats, cpus: float, workers: float | None) -> Limits:
-    """The causes of the spacing: see the module's table."""
-    on_cpu = soft_step(cpu_s / (cpus * spacing_s))
+def split(
+    *,
+    spacing_s: Floats,
+    service_s: Floats,
+    cpu_s: Floats,
+    cpus: float,
+    workers: float | None,
+    slack: float = 0.0,
+) -> Limits:
+    """The causes of the spacing: see the module's table.
+
+    slack: by how much ln Q may be too large because other programs held the CPUs while it was measured. A server
+    that may have been short of CPU is not called serial: its utilization is read at the upper end.
+    """
+    on_cpu = soft_step(cpu_s / (cpus * spacing_s) * np.exp(slack))
     cpu = on_cpu * spacing_s + (1 - on_cpu) * np.minimum(spacing_s, cpu_s / cpus)
     if workers is None:
         slots, in_slots = np.zeros_like(spacing_s), np.zeros_like(spacing_s)

@@ -30,6 +30,8 @@ from planner.profiling.profile import Profile
 
 _EDGE: Final = float(np.log(1.05))
 """A point within 5 % of the measured range is not called extrapolation."""
+_DOUBTFUL: Final = 0.03
+"""Log standard deviation: twice what a quiet machine repeats within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,11 @@ class PerformanceModel:
     def response_bytes_per_record(self) -> float:
         """Bytes that one more record adds to a response."""
         return self.response_bytes.per_record
+
+    @property
+    def disturbed_points(self) -> tuple[int, int]:
+        """Points whose rate other programs lowered by an unknown amount that matters, and all points."""
+        return int(np.sum(self.host.points.doubt > _DOUBTFUL)), len(self.host.points)
 
     def workers_on(self, vcpus: float) -> int:
         """Workers to run on a machine with that many vCPUs: as many a vCPU as were profiled, at least 1.

@@ -1,5 +1,7 @@
 """Profile -> arrays: one row per measured point, replicates merged, each with its noise on the log scale.
 
+Rates are those without other programs on the machine, as far as CPU accounting tells (planner.performance.contention).
+
 symbol   meaning                                              unit
 b        records per request                                  1
 c        requests in flight                                   1
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from planner.errors import ProfileError
 from planner.interval import Z90
+from planner.performance.contention import Stolen, Windows, stolen
 from planner.performance.prediction import Floats
 from planner.profiling.profile import Measurement, Profile
 
@@ -28,6 +31,8 @@ FEWEST_REQUESTS: Final = 3
 REPEATABILITY: Final = 0.015
 """Log standard deviation between two runs of one point that a single window cannot see (drift, placement).
 Median disagreement of repeated 2 s windows over ten servers was 1.5 %."""
+_SEVERAL_THREADS: Final = 1.15
+"""CPUs kept busy per request in flight above which a request is taken to compute on several at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +46,13 @@ class Points:
     """NaN where the number of workers is not known."""
     log_requests_per_s: Floats
     noise: Floats
-    """Standard deviation of log_requests_per_s from one run to the next."""
+    """Standard deviation of log_requests_per_s: from one run to the next, and the doubt."""
+    doubt: Floats
+    """The part of the noise that is doubt about what other programs cost."""
+    below: Floats
+    """How far ln X could well lie below log_requests_per_s, which rests on what other programs are thought to cost."""
+    above: Floats
+    """How far ln X could well lie above it, had other programs left the CPUs alone."""
     cpu_s_per_request: Floats
     """NaN where CPU use was not visible."""
     p99_ratio: Floats
@@ -49,6 +60,11 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.records_per_request)
+
+    @property
+    def steady_noise(self) -> Floats:
+        """The part of the noise that a quiet machine has as well."""
+        return np.sqrt(np.maximum(self.noise**2 - self.doubt**2, 0.0))
 
     def keep(self, chosen: NDArray[np.bool_]) -> "Points":
         """The points where chosen is true."""
@@ -84,30 +100,71 @@ def points_of(profile: Profile) -> Points:
             f"least {FEWEST_POINTS}: measure two values of each or more, for instance "
             "planner profile ... --time-budget 60s"
         )
-    merged = [_merged(rows) for rows in groups.values()]
+    rows = [row for group in groups.values() for row in group]
+    cost = _stolen(profile, rows)
+    position = iter(range(len(rows)))
+    merged = [_merged(group, cost, [next(position) for _ in group]) for group in groups.values()]
     keys = np.array([[b, c, p, np.nan if k is None else k] for b, c, p, k in groups], dtype=np.float64)
-    rows = np.array(merged, dtype=np.float64)
+    columns = np.array(merged, dtype=np.float64)
     return Points(
         records_per_request=keys[:, 0],
         concurrency=keys[:, 1],
         cpus=keys[:, 2],
         workers=keys[:, 3],
-        log_requests_per_s=rows[:, 0],
-        noise=rows[:, 1],
-        cpu_s_per_request=rows[:, 2],
-        p99_ratio=rows[:, 3],
+        log_requests_per_s=columns[:, 0],
+        noise=columns[:, 1],
+        doubt=columns[:, 2],
+        below=columns[:, 3],
+        above=columns[:, 4],
+        cpu_s_per_request=columns[:, 5],
+        p99_ratio=columns[:, 6],
     )
 
 
-def _merged(rows: list[Measurement]) -> tuple[float, float, float, float]:
-    """Mean log rate, its noise, CPU seconds per request and p99 ratio of the replicates of one point."""
-    log_rate = float(np.mean([math.log(row.throughput_requests_per_s) for row in rows]))
-    window = float(np.mean([_window_noise(row) ** 2 for row in rows]))
-    noise = math.sqrt((window + REPEATABILITY**2) / len(rows))
+def _stolen(profile: Profile, rows: list[Measurement]) -> Stolen:
+    """What other programs cost each window."""
+    rate = np.array([row.throughput_requests_per_s for row in rows])
+    each = np.array([math.nan if row.cpu_s is None else row.cpu_s / row.requests for row in rows])
+    in_flight = np.array([float(row.concurrency) for row in rows])
+    limit = np.array([row.cpus for row in rows])
+    workers = np.array([row.workers or profile.container.workers or math.inf for row in rows], dtype=np.float64)
+    client = 0.0 if profile.load_generator is None else profile.load_generator.cpu_s_per_request
+    used = rate * each
+    one = float(np.nanmax(used / in_flight, initial=0.0))
+    threads = one if one > _SEVERAL_THREADS else 1.0
+    return stolen(
+        Windows(
+            ln_b=np.log([row.records_per_request for row in rows]),
+            ln_c=np.log(in_flight),
+            used=used,
+            others=np.array([row.disturbed_share or 0.0 for row in rows]) * profile.host.logical_cpus,
+            client=client * rate,
+            most=np.minimum(limit, in_flight * threads),
+            in_service=np.minimum(in_flight, workers),
+            host_cpus=float(profile.host.logical_cpus),
+        )
+    )
+
+
+def _merged(rows: list[Measurement], cost: Stolen, index: list[int]) -> tuple[float, ...]:
+    """The columns from log_requests_per_s on, of the replicates of one point: the less noise the more weight."""
+    doubt = cost.doubt[index]
+    variance = np.array([_window_noise(row) ** 2 for row in rows]) + REPEATABILITY**2
+    weight = 1 / (variance + doubt**2)
+    weight /= weight.sum()
+    seen_rate = np.log([row.throughput_requests_per_s for row in rows])
+    noise = math.sqrt(float(weight**2 @ (variance + doubt**2)))
     seen = [row.cpu_s / row.requests for row in rows if row.cpu_s is not None]
-    cpu_s = float(np.mean(seen)) if seen else math.nan
     latencies = np.concatenate([np.asarray(row.latency_s) / row.mean_latency_s for row in rows])
-    return log_rate, noise, cpu_s, max(1.0, float(np.quantile(latencies, 0.99)))
+    return (
+        float(weight @ (seen_rate + cost.mid[index])),
+        noise,
+        math.sqrt(float(weight**2 @ doubt**2)),
+        float(weight @ cost.below[index]),
+        float(weight @ cost.above[index]),
+        float(np.mean(seen)) if seen else math.nan,
+        max(1.0, float(np.quantile(latencies, 0.99))),
+    )
 
 
 def _window_noise(row: Measurement) -> float:

@@ -173,6 +173,12 @@ def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple
         found.append("concurrency was not varied: what limits the server under load is a guess; measure 1 and more")
     if model.measured_records_per_request[0] == model.measured_records_per_request[1]:
         found.append("records per request were not varied: cost is taken as proportional to records")
+    disturbed, points = model.disturbed_points
+    if 2 * disturbed >= points:
+        found.append(
+            f"other programs held the CPUs that the server wanted at {disturbed} of {points} points: rates are "
+            "corrected by CPU accounting and uncertain; profile again on a quieter machine"
+        )
     if profile.usage_source is None:
         found.append("CPU use was not visible: service time is taken as CPU time, which overstates faster machines")
     if place.instance_type is not None and model.workers is None:

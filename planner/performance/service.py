@@ -33,8 +33,6 @@ def fit_line(records_per_request: Floats, values: Floats) -> Line:
     value; non-negative least squares keeps both coefficients physical. With one distinct b the whole cost is
     taken as proportional to b and the caller must call anything else extrapolation.
     """
-    from scipy.optimize import nnls
-
     if len(np.unique(records_per_request)) == 1:
         per_record = float(np.exp(np.mean(np.log(values))) / records_per_request[0])
         return Line(fixed=0.0, per_record=per_record, log_sd=_spread(np.log(values / np.median(values))))
@@ -43,13 +41,26 @@ def fit_line(records_per_request: Floats, values: Floats) -> Line:
     weights = np.ones_like(values)
     coefficients = np.zeros(2)
     for _ in range(8):
-        coefficients, _norm = nnls(design / scale * weights[:, None], weights)
+        coefficients = _non_negative(design / scale * weights[:, None], weights)
         residuals = design / scale @ coefficients - 1
         limit = 1.345 * max(_spread(residuals), 1e-6)
         weights = np.sqrt(np.minimum(1.0, limit / np.maximum(np.abs(residuals), 1e-12)))
     fixed, per_record = (float(value) for value in coefficients / scale)
     fitted = np.maximum(fixed + per_record * records_per_request, np.finfo(float).tiny)
     return Line(fixed=fixed, per_record=per_record, log_sd=_spread(np.log(values / fitted)))
+
+
+def _non_negative(design: Floats, target: Floats) -> Floats:
+    """Least squares with two coefficients >= 0: the free solution, else the better of the two on an edge.
+
+    The loss is convex, so where the free solution is not allowed the best allowed one has a coefficient of 0.
+    """
+    free = np.asarray(np.linalg.lstsq(design, target, rcond=None)[0], dtype=np.float64)
+    if np.all(free >= 0):
+        return free
+    edges = np.diag(np.maximum(design.T @ target, 0.0) / np.sum(design**2, axis=0))
+    losses = [float(np.sum((design @ edge - target) ** 2)) for edge in edges]
+    return np.asarray(edges[int(np.argmin(losses))], dtype=np.float64)
 
 
 def _spread(residuals: Floats) -> float:

@@ -5,8 +5,10 @@
     wait       a pure delay that holds the request's place
     lock       one request at a time, first come first served
 
-At most `places` requests are inside; others queue outside. `simulated_profile` measures such a server at points as
-the profiler would, `rate` gives what one run of it completes. Deterministic in the seed.
+At most `places` requests are inside; others queue outside. Other programs may compete for the machine's CPUs, in
+steady threads or in bursts: each runnable thread of theirs gets as much as one of the server's. `simulated_profile`
+measures such a server at points as the profiler would, `rate` gives what one run of it completes. Deterministic in
+the seed.
 """
 
 import heapq
@@ -24,6 +26,7 @@ from tests.performance.synthetic import prefork, synthetic_profile
 
 Part: TypeAlias = tuple[Literal["cpu", "wait", "lock"], float]
 
+HOST_CPUS = 2
 TURNAROUND_S = 1e-4
 """Mean time from an answer to the next request of that client."""
 
@@ -38,6 +41,15 @@ class Simulated:
     workers: int | None = None
     stretch: Callable[[int], float] = lambda _active: 1.0
     """CPU work of a request against the number inside when it begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contention:
+    """Other programs: threads that compute for on_s and pause for off_s, both exponential; off_s = 0: never pause."""
+
+    threads: int = 0
+    on_s: float = 1.0
+    off_s: float = 0.0
 
 
 def gamma(source: random.Random, mean: float, variation: float) -> float:
@@ -97,13 +109,19 @@ class _Run:
     inside: int = 0
     cpu_s: float = 0.0
     ends_s: list[float] = field(default_factory=list)
+    contention: Contention = Contention()
+    competing: int = 0
+    """Threads of other programs that compute now."""
+    others_s: float = 0.0
+    """CPU seconds that they got."""
 
     def later(self, delay_s: float, kind: str, client: int) -> None:
         heapq.heappush(self.events, (self.now_s + delay_s, next(self.numbers), kind, client))
 
     def step(self) -> None:
         """Go to the next event: the first CPU part to end, or the first timed one."""
-        share = min(1.0, self.server.cpus / len(self.on_cpu)) if self.on_cpu else 0.0
+        active = len(self.on_cpu)
+        share = min(1.0, self.server.cpus / active, HOST_CPUS / (active + self.competing)) if active else 0.0
         shortest = min(self.on_cpu, key=self.on_cpu.__getitem__) if self.on_cpu else None
         cpu_end_s = self.updated_s + max(0.0, self.on_cpu[shortest]) / share if shortest is not None else math.inf
         timed = not self.events or cpu_end_s < self.events[0][0]
@@ -111,7 +129,8 @@ class _Run:
         elapsed_s = self.now_s - self.updated_s
         for client in self.on_cpu:
             self.on_cpu[client] -= share * elapsed_s
-        self.cpu_s += share * elapsed_s * len(self.on_cpu)
+        self.cpu_s += share * elapsed_s * active
+        self.others_s += min(self.competing, HOST_CPUS - share * active) * elapsed_s
         self.updated_s = self.now_s
         if timed:
             assert shortest is not None
@@ -123,10 +142,21 @@ class _Run:
             self.outside.append(client)
             self.admit()
             return
+        if kind == "others":
+            self.let_others_compute(not self.competing)
+            return
         if kind == "unlock":
             self.locked = False
             self.take_lock()
         self.next_part(client)
+
+    def let_others_compute(self, on: bool) -> None:
+        """Other programs begin or pause; when they change again is drawn."""
+        self.competing = self.contention.threads if on else 0
+        if self.contention.off_s > 0:
+            self.later(
+                self.source.expovariate(1 / (self.contention.on_s if on else self.contention.off_s)), "others", -1
+            )
 
     def admit(self) -> None:
         if self.outside and self.inside < self.server.places:
@@ -160,39 +190,76 @@ class _Run:
             self.later(self.to_do[client][0][1], "unlock", client)
 
 
-def rate(server: Simulated, records: int, concurrency: int, seed: int) -> tuple[float, float, int]:
-    """Completions per second, CPU seconds per completion, completions: 2 s or 400 of them, after a warm-up."""
-    run = _Run(server=server, records=records, source=random.Random(seed))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What a measured window saw."""
+
+    requests_per_s: float
+    cpu_s_per_request: float
+    requests: int
+    disturbed_share: float
+
+
+def play(server: Simulated, records: int, concurrency: int, seed: int, contention: Contention = Contention()) -> Played:
+    """A window of 2 s or 400 completions, after a warm-up."""
+    run = _Run(server=server, records=records, source=random.Random(seed), contention=contention)
     for client in range(concurrency):
         run.later(run.source.random() * TURNAROUND_S, "arrive", client)
+    if contention.threads:
+        run.let_others_compute(True)
     warmup = max(20, 4 * concurrency)
     while len(run.ends_s) < warmup:
         run.step()
-    began_s, cpu_before_s = run.now_s, run.cpu_s
+    began_s, cpu_before_s, others_before_s = run.now_s, run.cpu_s, run.others_s
     while len(run.ends_s) < warmup + 5 or (run.now_s - began_s < 2 and len(run.ends_s) < warmup + 400):
         run.step()
-    count = len(run.ends_s) - warmup
-    return count / (run.ends_s[-1] - began_s), (run.cpu_s - cpu_before_s) / count, count
+    count, elapsed_s = len(run.ends_s) - warmup, run.ends_s[-1] - began_s
+    return Played(
+        requests_per_s=count / elapsed_s,
+        cpu_s_per_request=(run.cpu_s - cpu_before_s) / count,
+        requests=count,
+        disturbed_share=(run.others_s - others_before_s) / (elapsed_s * HOST_CPUS),
+    )
 
 
-def simulated_profile(server: Simulated, points: Sequence[tuple[int, int]], *, seed: int = 0) -> Profile:
-    """The profile of a simulated server at the points."""
+def rate(server: Simulated, records: int, concurrency: int, seed: int) -> tuple[float, float, int]:
+    """Completions per second, CPU seconds per completion and completions of an undisturbed window."""
+    played = play(server, records, concurrency, seed)
+    return played.requests_per_s, played.cpu_s_per_request, played.requests
+
+
+def simulated_profile(
+    server: Simulated,
+    points: Sequence[tuple[int, int]],
+    *,
+    seed: int = 0,
+    contention: Callable[[random.Random], Contention] = lambda _source: Contention(),
+    told: bool = True,
+) -> Profile:
+    """The profile of a simulated server at the points.
+
+    contention: drawn anew for each point. told: whether the profile says how much other programs took.
+    """
     frame = synthetic_profile(prefork(), points=points)
+    source = random.Random(seed)
     rows = []
     for index, row in enumerate(frame.measurements):
-        per_s, cpu_s, count = rate(server, row.records_per_request, row.concurrency, seed + index)
-        throughput = per_s * row.records_per_request
+        played = play(server, row.records_per_request, row.concurrency, seed + index, contention(source))
+        throughput = played.requests_per_s * row.records_per_request
         rows.append(
             replace(
                 row,
                 cpus=server.cpus,
                 workers=server.workers,
-                requests=count,
+                requests=played.requests,
+                duration_s=played.requests / played.requests_per_s,
                 throughput_records_per_s=throughput,
-                throughput_interval_records_per_s=Interval.from_log_sd(throughput, 0.3 / math.sqrt(count)),
-                latency_s=tuple([row.concurrency / per_s] * count),
-                cpu_s=cpu_s * count,
+                throughput_interval_records_per_s=Interval.from_log_sd(throughput, 0.3 / math.sqrt(played.requests)),
+                latency_s=tuple([row.concurrency / played.requests_per_s] * played.requests),
+                cpu_s=played.cpu_s_per_request * played.requests,
+                disturbed_share=played.disturbed_share if told else None,
             )
         )
     container = replace(frame.container, workers=server.workers)
-    return replace(frame, measurements=tuple(rows), container=container)
+    host = replace(frame.host, logical_cpus=HOST_CPUS)
+    return replace(frame, host=host, measurements=tuple(rows), container=container)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from planner.interval import Z90
-from planner.performance.intervals import Axis, Hull, gap_error, half_width, inflation
+from planner.performance.intervals import Axis, Hull, gap_error, half_width, inflation, shared_doubt
 
 
 def test_the_factor_grows_with_the_errors_and_never_promises_less_than_the_normal_quantile() -> None:
@@ -46,3 +46,12 @@ def test_the_error_between_values_is_that_of_values_left_out_over_their_distance
     gap = gap_error(values, [(float(values[1]), np.array([0.3, -0.3]))])
     assert gap == pytest.approx(0.3 / np.log(8))
     assert gap_error(values[:2], []) > 0
+
+
+def test_doubt_that_all_points_share_is_not_averaged_out_but_settled_by_a_quiet_one_nearby() -> None:
+    ln_b, ln_c = np.log(np.array([[1.0, 16, 256], [8, 8, 8]]))
+    place = ln_b[1:2], ln_c[1:2]
+    assert shared_doubt(np.full(3, 0.3), *place, ln_b, ln_c) == pytest.approx(0.3)
+    assert shared_doubt(np.array([0.3, 0.0, 0.3]), *place, ln_b, ln_c) < 0.1
+    assert shared_doubt(np.array([0.3, 0.0, 0.3]), *place, ln_b, np.array([ln_c[0], 0.0, ln_c[2]])) > 0.25
+    assert shared_doubt(np.zeros(3), *place, ln_b, ln_c) == pytest.approx(0)

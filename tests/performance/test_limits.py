@@ -28,6 +28,16 @@ def test_utilization_and_occupancy_tell_the_limits_apart(cpu_s: float, workers: 
     assert getattr(limits, binding) == pytest.approx(1.0)
 
 
+def test_a_server_that_may_have_been_short_of_cpu_is_not_called_serial() -> None:
+    one, cpu = np.array(1.0), np.array(1.2)
+    told, untold = (
+        split(spacing_s=one, service_s=2 * one, cpu_s=cpu, cpus=2.0, workers=None, slack=slack) for slack in (0.4, 0.0)
+    )
+    assert untold.serial_s == pytest.approx(1.0)
+    assert told.cpu_s == pytest.approx(1.0)
+    assert told.serial_s < 0.1
+
+
 @given(
     speed=st.floats(0.3, 3),
     vcpus=st.sampled_from([2.0, 8.0, 48.0, 192.0]),

@@ -33,6 +33,9 @@ def points(b: Floats, c: Floats, rate: Floats) -> Points:
         workers=blank,
         log_requests_per_s=np.log(rate),
         noise=np.full(len(b), 0.01),
+        doubt=np.zeros(len(b)),
+        below=np.zeros(len(b)),
+        above=np.zeros(len(b)),
         cpu_s_per_request=blank,
         p99_ratio=np.ones(len(b)),
     )

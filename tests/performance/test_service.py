@@ -21,6 +21,13 @@ def test_costs_are_never_negative_and_never_fall(values: list[float]) -> None:
     assert line.per_record >= 0
 
 
+@pytest.mark.parametrize(("values", "flat"), [(10.0 / RECORDS, True), (RECORDS**1.5, False)])
+def test_a_falling_or_a_bent_cost_gets_the_best_line_without_a_negative_part(values: np.ndarray, flat: bool) -> None:
+    line = fit_line(RECORDS, values)
+    assert (line.per_record == 0) is flat
+    assert (line.fixed == 0) is not flat
+
+
 def test_one_outlier_does_not_tilt_the_line() -> None:
     values = 1e-3 + 2e-5 * RECORDS
     values[3] *= 5
