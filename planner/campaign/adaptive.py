@@ -79,6 +79,11 @@ class _Campaign:
                 found.append(point)
         return found
 
+    def quick(self, points: Sequence[Point]) -> list[Point]:
+        """The points that take no more than twice their share of the time left: a slow one tells less for it."""
+        most_s = 2 * self.bench.seconds_left() / self.to_come
+        return [point for point in points if self.bench.needed_s(point) <= most_s]
+
     def _possible(self, point: Point) -> bool:
         self.bench.learn([point.records_per_request])
         return self.bench.obstacle(point) is None
@@ -126,7 +131,7 @@ def _learn(campaign: _Campaign, others: Sequence[Point]) -> Iterator[Measurement
         if advice is not None and advice.gain < _GAIN:
             return
         room = min(2, campaign.total - VERIFIED - len(campaign.rows))
-        chosen = campaign.new(others if advice is None else advice.telling, room)
+        chosen = campaign.new(campaign.quick(others if advice is None else advice.telling), room)
         kept_s = 0.0
         if advice is not None:
             kept_s = sum(campaign.bench.needed_s(point) for point in campaign.new(advice.recommended, VERIFIED))

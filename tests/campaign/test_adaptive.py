@@ -107,3 +107,15 @@ def test_of_points_alike_the_one_with_the_least_latency_is_recommended() -> None
     best = best_point([row(at(100, 2), 1000), row(at(100, 8), 1005), row(at(100, 1), 600)])
     assert best is not None
     assert best.concurrency == 2
+
+
+def test_a_point_that_would_take_much_of_the_time_is_not_asked_for_its_news() -> None:
+    slow, quick = at(39_000, 7), at(50, 3)
+    server = MadeUp(plateau, budget_s=30)
+    bench = server.bench()
+    bench.times.known_s |= {1: 0.001, 10**6: 15.0}
+    assert bench.obstacle(slow) is None
+    advice = Advice(recommended=(DESIGN[0],), telling=(slow, quick), gain=1.0)
+    list(run_adaptive(DESIGN[:1], CANDIDATES, bench, fixed(advice)))
+    assert quick in server.asked
+    assert slow not in server.asked
