@@ -24,8 +24,9 @@ from planner.planning.recommend import benchmarked, checked_goal, named, workloa
 from planner.planning.schedule import TOTAL, Demand, Schedule, cheapest, least_increase, usage
 from planner.planning.space import MAX_INSTANCE_COUNT
 from planner.planning.startup import startup
+from planner.planning.volume import model_bytes_on_disk, too_large
 from planner.planning.ways import Grid, Way, ways
-from planner.planning.words import infeasible
+from planner.planning.words import infeasible, warnings
 from planner.units import show_seconds, show_usd
 
 
@@ -118,6 +119,10 @@ def _posed(
     startup_s: Interval | None,
     workload_class: WorkloadClass,
 ) -> Case:
+    model_bytes = model_bytes_on_disk(job.profile)
+    unfit = too_large(model_bytes)
+    if unfit is not None:
+        raise InfeasibleError(f"job {job.name}: {unfit}.")
     wished = checked_goal(**goal, region=job.region, deadline_s=job.deadline_s - job.start_s)
     return pose(
         job.profile,
@@ -126,6 +131,7 @@ def _posed(
         model=model,
         speed_of=benchmarked(job.profile, workload_class),
         times=startup(job.profile.startup_s, startup_s),
+        model_bytes=model_bytes,
     )
 
 
@@ -205,6 +211,7 @@ def _job(posed: _Posed, number: int, schedule: Schedule, emit: Emit | None) -> P
         deadline_s=job.deadline_s,
         released_s=start_s + lasts_s,
         profile_digest=hashlib.sha256(to_json(job.profile).encode()).hexdigest(),
+        warnings=warnings(case, held, value),
         transform_job=emit(case.goal, work, held, value) if emit is not None else {},
     )
 

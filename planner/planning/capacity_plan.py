@@ -25,6 +25,8 @@ class PlannedJob(Value, frozen=True, kw_only=True):
     released_s: float
     """Until when the schedule keeps its instances from other jobs: `end_s` rounded up to a slot."""
     profile_digest: str
+    warnings: tuple[str, ...]
+    """As a plan of the job alone would have them, layout advice apart."""
     transform_job: Json
 
 

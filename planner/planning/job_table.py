@@ -1,6 +1,7 @@
 """Many jobs in one file: CSV with a heading, or a JSON list of objects, one row per job."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +43,11 @@ def read_jobs(path: Path, *, region: str) -> tuple[JobQuestion, ...]:
         raise InputMissingError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputMissingError(f"{path}: cannot be read: {error}") from error
-    rows = _json_rows(path, text) if text.lstrip().startswith(("[", "{")) else list(csv.DictReader(text.splitlines()))
+    rows = (
+        _json_rows(path, text)
+        if text.lstrip().startswith(("[", "{"))
+        else list(csv.DictReader(io.StringIO(text, newline="")))
+    )
     if not rows:
         raise DocumentError(f"{path}: no jobs; the columns are {', '.join(COLUMNS)}")
     reader = _Reader(path, region)
@@ -73,7 +78,9 @@ class _Reader:
 
     def job(self, number: int, row: Mapping[str, object]) -> JobQuestion:
         """The job of a row. Raises DocumentError."""
-        cells = {str(key): str(cell).strip() for key, cell in row.items() if cell not in {None, ""}}
+        if None in row:
+            raise DocumentError(f"{self._path}: job {number}: more cells than the heading has columns")
+        cells = {key: str(cell).strip() for key, cell in row.items() if cell is not None and cell != ""}
         unknown = sorted(set(cells) - set(COLUMNS))
         if unknown:
             raise DocumentError(f"{self._path}: job {number}: no column {unknown[0]!r}; there are {', '.join(COLUMNS)}")

@@ -1,5 +1,6 @@
 """Files written one after the other, plain or as gzip, with the account of which records each got from where."""
 
+import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import IO, Final, Self
 
 from planner.records.dataset import CompressionType
 
-PART_PREFIX: Final = "part-"
+PART_NAME: Final = re.compile(r"part-\d{5,}(\.\w+)?(\.gz)?", re.ASCII)
+"""What `part_name` gives; the parts of other programs (Spark appends to the number) are none."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """zlib: write a gzip header (without a time, so that equal content gives equal files) and trailer."""
 _LEVEL: Final = 6
@@ -17,7 +19,7 @@ _LEVEL: Final = 6
 def part_name(number: int, count: int, suffix: str, compression_type: CompressionType) -> str:
     """``part-00007.jsonl.gz``: the key of a part, such that keys sort as numbers do."""
     digits = max(5, len(str(count - 1)))
-    return f"{PART_PREFIX}{number:0{digits}d}{suffix}{'.gz' if compression_type == 'Gzip' else ''}"
+    return f"part-{number:0{digits}d}{suffix}{'.gz' if compression_type == 'Gzip' else ''}"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from planner.records.dataset import CompressionType, SplitType
 from planner.records.decompress import iter_chunks
 from planner.records.listing import Listing, StoredObject, list_objects
 from planner.records.newlines import LINE_FEED
-from planner.records.parts import PART_PREFIX, PartWriter, part_name
+from planner.records.parts import PART_NAME, PartWriter, part_name
 from planner.records.split import splitter_for
 from planner.records.warn import compression_of
 
@@ -100,12 +100,13 @@ def reshard(
             f"(and {MAX_OBJECTS:,} at most). Lower --objects."
         )
     packed = output_compression_type or compression
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    final = folder.resolve()
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         written, added = layout.copied(temporary, objects, packed)
-        _put_in_place(temporary, folder)
+        _put_in_place(temporary, final)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -138,11 +139,12 @@ def _refuse_full(folder: Path, *, force: bool) -> None:
     if not folder.is_dir():
         raise OutputError(f"{folder}: is not a folder")
     held = sorted(path.name for path in folder.iterdir())
-    foreign = [name for name in held if not name.startswith(PART_PREFIX)]
+    foreign = [name for name in held if PART_NAME.fullmatch(name) is None]
     if foreign:
+        others = f" and {len(held) - 1:,} others" if len(held) > 1 else ""
         raise OutputError(
-            f"{folder}: holds {foreign[0]} and {len(held) - 1} others, which a job over the folder would read. "
-            "Name an empty folder or a new one."
+            f"{folder}: holds {foreign[0]}{others}, not written by this command; a job over the folder would read what "
+            "is there. Name an empty folder or a new one."
         )
     if held and not force:
         raise OutputError(f"{folder}: holds {len(held):,} objects already. Use --force to replace them.")
@@ -155,7 +157,11 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
         return
     earlier = temporary.with_suffix(".old")
     folder.replace(earlier)
-    temporary.replace(folder)
+    try:
+        temporary.replace(folder)
+    except OSError:
+        earlier.replace(folder)
+        raise
     shutil.rmtree(earlier)
 
 

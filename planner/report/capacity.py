@@ -28,6 +28,13 @@ def render(plan: CapacityPlan) -> "RenderableType":
         Text("What this rests on", style="bold"),
         *(Text(f"  {line}") for line in plan.assumptions),
     ]
+    named: dict[str, list[str]] = {}
+    for job in plan.jobs:
+        for line in job.warnings:
+            named.setdefault(line, []).append(job.name)
+    for line, jobs in named.items():
+        whose = "every job" if len(jobs) == len(plan.jobs) else ", ".join(jobs)
+        parts.append(Text(f"Warning ({whose}): {line}", style="yellow"))
     if plan.gap > 1e-6:
         parts.append(
             Text(f"Warning: the search was stopped; up to {plan.gap:.1%} cheaper may be possible", style="yellow")

@@ -131,6 +131,7 @@ def test_a_table_of_jobs_is_read_as_csv_and_as_json(table: Path) -> None:
         ("a,profile.json,dataset.json,5,,,1h", "either dataset, or records"),
         ("a,profile.json,,5,x,1,1h", "records, record_bytes, objects: invalid literal"),
         ("a,profile.json,dataset.json,,,,soon", "deadline: 'soon' is not a quantity"),
+        ("a,profile.json,dataset.json,,,,1h,extra", "more cells than the heading has"),
         ("a,profile.json,dataset.json,,,,0", "deadline: 0 is not after its start"),
         ("a,profile.json,dataset.json,,,,1h\na,profile.json,dataset.json,,,,1h", "two jobs are named 'a'"),
     ],
