@@ -124,7 +124,7 @@ def points_of(profile: Profile) -> Points:
 def _stolen(profile: Profile, rows: list[Measurement]) -> Stolen:
     """What other programs cost each window."""
     rate = np.array([row.throughput_requests_per_s for row in rows])
-    each = np.array([math.nan if row.cpu_s is None else row.cpu_s / row.requests for row in rows])
+    each = np.array([row.cpu_s / row.requests if row.cpu_s else math.nan for row in rows])
     in_flight = np.array([float(row.concurrency) for row in rows])
     limit = np.array([row.cpus for row in rows])
     workers = np.array([row.workers or profile.container.workers or math.inf for row in rows], dtype=np.float64)

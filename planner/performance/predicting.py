@@ -161,6 +161,7 @@ def _terms(model: PerformanceModel, records: float, concurrency: float, place: _
         ("capacity", place.capacity.mid, "threads", "all CPUs busy, in busy threads of the profiled host"),
         ("left-out error", 100 * float(np.median(errors)), "%", "median, each measured point predicted without itself"),
         ("largest left-out error", 100 * float(np.max(errors)), "%", "the worst of those"),
+        ("disturbed points", model.disturbed_points[0], "", "where other programs held CPUs that the server wanted"),
         ("interval factor", host.factor, "", "half width over the claimed standard deviation"),
     ]
     return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)

@@ -179,3 +179,9 @@ def test_a_quiet_profile_is_not_called_disturbed() -> None:
     quiet = replace(profile, measurements=tuple(replace(row, disturbed_share=0.01) for row in profile.measurements))
     assert PerformanceModel.fit(quiet).disturbed_points == (0, 12)
     assert not predict(quiet, records_per_request=64, concurrency=4).warnings
+
+
+def test_a_window_too_short_for_the_cpu_clock_is_left_as_it_was() -> None:
+    profile = synthetic_profile(prefork())
+    rows = tuple(replace(row, disturbed_share=0.5, cpu_s=0.0) for row in profile.measurements)
+    assert PerformanceModel.fit(replace(profile, measurements=rows)).disturbed_points == (0, 12)
