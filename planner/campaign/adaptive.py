@@ -150,7 +150,7 @@ def _verify(campaign: _Campaign) -> Iterator[Measurement]:
     advice = campaign.advice() if campaign.rows else None
     if advice is None:
         return
-    wanted = (*advice.recommended[:_FOREMOST], *(advice.telling if advice.gain >= _GAIN else ()))
+    wanted = (*advice.recommended[:_FOREMOST], *(campaign.quick(advice.telling) if advice.gain >= _GAIN else ()))
     for point in campaign.new(wanted, VERIFIED):
         outcome = campaign.take(point)
         if isinstance(outcome, Measurement):

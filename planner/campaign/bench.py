@@ -10,6 +10,7 @@ S(b)     latency of one request of b records, alone, in seconds
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Final, TypeAlias
 
 from planner.campaign.points import Point
@@ -24,6 +25,7 @@ SLOW_SHARE: Final = 0.25
 SHORTEST_POINT_S: Final = 0.2
 _LONGEST_POINT_S: Final = 8.0
 """Coverage beats long windows: time left over goes to no point in particular."""
+_MOST_SLOWDOWN: Final = 4.0
 _TRUSTED_RATIO: Final = 16
 """A slope of S is followed over at most this factor of b before another size is probed."""
 STRONGLY_DISTURBED: Final = 0.25
@@ -144,8 +146,17 @@ class Bench:
 
     def needed_s(self, point: Point) -> float:
         """Seconds that the point takes at least."""
-        expected_s = self.times.expected_s(point.records_per_request)
+        expected_s = self.times.expected_s(point.records_per_request) * self._slowdown()
         return max(SHORTEST_POINT_S / 2, time_needed_s(expected_s, point.concurrency, self._workers))
+
+    def _slowdown(self) -> float:
+        """By how much requests took longer under load than S(b) let expect; 1 where they did not."""
+        ratios = []
+        for row in self.measured:
+            waves = max(1.0, row.concurrency / self._workers)
+            expected_s = self.times.expected_s(row.records_per_request) * waves
+            ratios.append(row.mean_latency_s / expected_s if expected_s > 0 else 1.0)
+        return min(_MOST_SLOWDOWN, max(1.0, median(ratios))) if ratios else 1.0
 
     def obstacle(self, point: Point) -> str | None:
         """Why the point cannot be measured at all; None when it can, time permitting."""

@@ -34,6 +34,8 @@ from planner.profiling.profile import BestPoint, Measurement, Profile
 ALIKE: Final = 0.99
 """Of points that reach this share of the best throughput, the one with the least latency is recommended: it needs
 less memory and lower time-outs for the same bill."""
+_KNOWN: Final = 1.5
+"""A point whose throughput may be half as much again is not known."""
 _NORMAL: Final = NormalDist()
 
 Question: TypeAlias = Callable[[Profile], Plan]
@@ -182,8 +184,9 @@ def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> Bes
     Throughput counts by the low end of its interval: of many points with few completions one is always lucky. Of
     points within 1 % of the highest the one with the least latency.
     """
-    asked = [row for row in rows if point_of(row) in set(wanted[:2])]
-    chosen_from = asked or list(rows)
+    known = [row for row in rows if _is_known(row)] or list(rows)
+    asked = [row for row in known if point_of(row) in set(wanted[:2])]
+    chosen_from = asked or known
     if not chosen_from:
         return None
     most = max(row.throughput_interval_records_per_s.low for row in chosen_from)
@@ -196,3 +199,9 @@ def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> Bes
         latency_s=row.mean_latency_s,
         objective="plan" if asked else "throughput",
     )
+
+
+def _is_known(row: Measurement) -> bool:
+    """Whether the interval of throughput says more than the order of magnitude."""
+    interval = row.throughput_interval_records_per_s
+    return interval.high <= _KNOWN * interval.mid
