@@ -35,7 +35,7 @@ def session(
         payload=sample,
         content_type="text/csv",
         accept="text/csv",
-        time_budget_s=0.8 * len(sizes),
+        time_budget_s=0.65 * len(sizes),
         records_per_request=sizes,
         concurrency=(1, 2),
         output=output,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from itertools import count
 from pathlib import Path
@@ -146,3 +148,26 @@ def test_a_load_generator_that_is_not_negligible_is_told(sample: Sample) -> None
     slow_client = LoadGenerator(cpu_s_per_request=1e-5, latency_s=0.001)
     point = measure(ServedHere(one_line_each), sample, load_generator=slow_client)
     assert any("load generator's own 1 ms" in warning for warning in point.warnings)
+
+
+def test_what_other_programs_took_is_measured(sample: Sample) -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            point = measure(ServedHere(one_line_each), sample, time_s=0.6)
+        finally:
+            busy.kill()
+    assert point.disturbed_share is not None
+    # One CPU of two was kept busy; what the made-up server claims to have used is taken off.
+    assert 0.1 < point.disturbed_share <= 1
+    assert any("disturbed: other programs" in warning for warning in point.warnings) == (point.disturbed_share > 0.15)
+
+
+def test_without_sight_of_the_container_nobody_knows_what_others_took(sample: Sample) -> None:
+    assert measure(_Unseen(one_line_each), sample).disturbed_share is None
+
+
+class _Unseen(ServedHere):
+    """A server whose use of the machine cannot be seen."""
+
+    def usage(self) -> None:
+        return None
