@@ -7,6 +7,7 @@
     l        CPUs that the load generator kept busy                                             1
     m        CPUs that c requests can keep busy: c times those of one, at most the limit        1
     k        requests in service at once: c, at most the worker processes                       1
+    φ        share of its time that a lone request computes                                     1
     P        share of the time that every CPU was taken, ((u + o + l) / H)^H                    1
     σ        how much longer than alone a thread took to get its CPU time                       1
     X₀       rate without the other programs                                                    1/s
@@ -17,12 +18,13 @@ Little's law
     X₀ / X = 1 / (1 - u·(σ - 1) / k)        never more than m / u: a request still needs its CPU time
 
 At least, the others ran o threads and CPUs are shared fairly, σ = 1 + P·((min(k, H) + o) / H - 1), and no request
-waits for another. At most, σ = 1 + P·o / u: all that others got would have been the container's; and only
-max(1, u·σ) requests were in service in effect, the rest waiting for those. For a server that fills its CPUs this is
+waits for another. At most, all that others got would have been the container's, σ = 1 + P·o / u (o / max(u, 1 - φ)
+of a server that pauses by itself: its own part is then no measure of what a thread gets), and only max(1, u·σ)
+requests were in service in effect, the rest waiting for those. For a server that fills its CPUs this is
 X₀ = X·(u + o) / u, with u + o = H the 1 / (1 - disturbed_share) of a fair share. For one that mostly waits for
 something else u is small and both bounds come to X.
 
-Where between the bounds: towards the upper one by the part of a lone request's time that is CPU time (waiting for
+Where between the bounds: towards the upper one by φ, read from the windows at the lowest concurrency (waiting for
 something else would have kept the server from using more), pulled to the utilization u/m of windows nearby in ln b
 and ln c, weighted by how well they know theirs. CPU seconds of a request need no correction: accounting counts time
 on the CPU, not the wait for it.
@@ -50,8 +52,6 @@ _ALIKE: Final = 0.03
 """By how much it differs in any case."""
 _FAR: Final = 3.0
 """Standard deviations."""
-_LEAST_BUSY: Final = 1.0
-"""CPUs: with less of its own a container's part is no measure of how long a single thread waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +96,12 @@ class Stolen:
 
 def stolen(windows: Windows) -> Stolen:
     """What other programs took from the rate of each window; 0 where they took nothing or the use was not seen."""
-    low, high = _bounds(windows)
+    low, high = _bounds(windows, np.ones_like(windows.ln_b))
     seen = ~np.isnan(windows.used)
     utilization = np.where(seen, np.log(np.where(seen, windows.used, 1.0) / windows.most), 0.0)
-    width = high - low
     alone = _on_cpu_alone(windows, np.minimum(utilization + (low + high) / 2, 0.0))
+    low, high = _bounds(windows, 1 - alone)
+    width = high - low
     mid = low + TOWARDS_HIGH * alone * width
     apart_b = DRIFT_RECORDS * (windows.ln_b[:, None] - windows.ln_b[None, :])
     apart_c = DRIFT_CONCURRENCY * (windows.ln_c[:, None] - windows.ln_c[None, :])
@@ -111,12 +112,12 @@ def stolen(windows: Windows) -> Stolen:
     return Stolen(low=low, mid=np.clip(pooled, low, high), high=high, doubt=np.minimum(SPREAD * width, known))
 
 
-def _bounds(windows: Windows) -> tuple[Floats, Floats]:
+def _bounds(windows: Windows, pausing: Floats) -> tuple[Floats, Floats]:
     """Bounds of ln X₀ - ln X: the module's table."""
     used, others, in_service, cpus = windows.used, windows.others, windows.in_service, windows.host_cpus
     full = np.minimum((used + others + windows.client) / cpus, 1.0) ** cpus
     fair = full * np.maximum((np.minimum(in_service, cpus) + others) / cpus - 1.0, 0.0)
-    greedy = full * others / np.maximum(used, _LEAST_BUSY)
+    greedy = full * others / np.maximum(used, pausing)
     ceiling = np.log(np.maximum(windows.most / used, 1.0))
     waiting = used * greedy / np.maximum(1.0, used * (1.0 + greedy))
     high = np.minimum(-np.log1p(-np.minimum(waiting, 0.99)), ceiling)
@@ -125,7 +126,7 @@ def _bounds(windows: Windows) -> tuple[Floats, Floats]:
 
 
 def _on_cpu_alone(windows: Windows, utilization: Floats) -> Floats:
-    """Share of its time that a request computes at the lowest concurrency, read at each window's b."""
+    """φ at each window's b, from the utilization (a logarithm) at the lowest concurrency."""
     lightest = windows.ln_c == windows.ln_c.min()
     places = np.unique(windows.ln_b[lightest])
     shares = [np.exp(utilization[lightest & (windows.ln_b == place)].max()) for place in places]
