@@ -14,10 +14,12 @@ from planner.errors import PlannerError
 _COMMANDS: Final = (
     "demo",
     "inspect",
+    "reshard",
     "profile",
     "predict",
     "recommend",
     "explain",
+    "compare",
     "simulate",
     "request",
     "run",
