@@ -81,8 +81,9 @@ def in_words(case: Case, better: Reshard) -> str:
 
 
 def command(dataset: Dataset, objects: int) -> str:
-    """The command line that rewrites the input into so many objects; a name is put in where it was not read here."""
-    source = "INPUT" if dataset.input == "described" else shlex.quote(dataset.input)
+    """The command line that rewrites the input into so many objects; INPUT where the whole of it was not read here."""
+    whole = dataset.input != "described" and all(item.copies == 1 for item in dataset.objects)
+    source = shlex.quote(dataset.input) if whole else "INPUT"
     split = "" if dataset.split_type == "Line" else f" --split-type {dataset.split_type}"
     return f"planner reshard {source} --objects {objects} --output DIR{split}"
 
