@@ -98,6 +98,12 @@ class ProfileError(PlannerError):
     exit_code = 40
 
 
+class TooFewRequestsError(ProfileError):
+    """A point at which too few requests completed in its time to say anything."""
+
+    exit_code = 41
+
+
 # --- catalogue ---------------------------------------------------------------------------------------
 class CatalogueError(PlannerError):
     """An instance type or region that the catalogue does not know; names the nearest ones."""

@@ -7,6 +7,7 @@ k        workers (or CPUs, where workers are not known)
 S(b)     latency of one request of b records, alone, in seconds
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Final, TypeAlias
 
 from planner.campaign.points import Point
 from planner.documents import replace
+from planner.errors import TooFewRequestsError
 from planner.profiling.profile import Measurement
 from planner.units import show_seconds
 
@@ -177,7 +179,12 @@ class Bench:
             return Skipped(point=point, reason=f"it needs {show_seconds(needed_s)} and the time budget is used")
         share_s = left_s / (to_come + min(_MOST_AGAIN, len(self._disturbed())))
         share_s = min(_LONGEST_POINT_S, max(SHORTEST_POINT_S, share_s))
-        row = self._measure(point, max(needed_s, min(share_s, left_s)))
+        try:
+            row = self._measure(point, max(needed_s, min(share_s, left_s)))
+        except TooFewRequestsError as error:
+            if not self.measured:
+                raise
+            return Skipped(point=point, reason=str(error))
         self.measured.append(row)
         return row
 
@@ -190,7 +197,8 @@ class Bench:
         for row in self._disturbed():
             point, first_s = point_of(row), row.warmup_s + row.duration_s
             if self.seconds_left() >= max(self.needed_s(point), first_s):
-                yield less_disturbed(row, self._measure(point, max(self.needed_s(point), first_s)))
+                with contextlib.suppress(TooFewRequestsError):
+                    yield less_disturbed(row, self._measure(point, max(self.needed_s(point), first_s)))
 
 
 def less_disturbed(first: Measurement, second: Measurement) -> Measurement:

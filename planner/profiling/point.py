@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from planner.container.contract import Container, Usage
-from planner.errors import InvocationError
+from planner.errors import TooFewRequestsError
 from planner.profiling import statistics
 from planner.profiling.checks import failed_invocation
 from planner.profiling.http1 import Failure, prepare_request
@@ -53,8 +53,8 @@ def measure_point(
     """The point after at most `time_s` of load, warm-up included; less when its throughput is known sooner.
 
     Overload (429, 502, 503, 504, time-outs, resets) is counted in `errors` as long as most requests succeed.
-    Raises ContainerDiedError when the server has ended, InvocationError for any other refusal, and when too
-    little completed to say anything.
+    Raises ContainerDiedError when the server has ended, InvocationError for any other refusal, TooFewRequestsError
+    when too little completed to say anything.
     """
     container, sample = conditions.container, conditions.sample
     payload = sample.payload
@@ -112,7 +112,7 @@ def _raise_if_unusable(
                 container, telling, records=records, request_bytes=request_bytes, concurrency=concurrency
             )
     if len(trace.end_s) < 3:
-        raise InvocationError(
+        raise TooFewRequestsError(
             f"only {len(trace.end_s)} requests of {records:,} records completed in {show_seconds(time_s)} with "
             f"{concurrency} in flight. Raise --time-budget or lower --records-per-request."
         )
@@ -168,7 +168,9 @@ def _measurement(
     window = _Window(trace=trace, first=first, concurrency=concurrency)
     rate = statistics.throughput(window.ends_s, concurrency)
     if rate is None:
-        raise InvocationError(f"all requests of {records_per_request:,} records completed at one moment; not a rate")
+        raise TooFewRequestsError(
+            f"all requests of {records_per_request:,} records completed at one moment; not a rate"
+        )
     throughput = rate.per_s.scaled(records_per_request)
     latencies_s = window.latencies_s
     usages = window.usages

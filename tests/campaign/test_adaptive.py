@@ -3,9 +3,10 @@ from collections.abc import Sequence
 import pytest
 
 from planner.campaign.adaptive import POINTS, START_POINTS, Advice, Decide, run_adaptive
-from planner.campaign.bench import point_of
+from planner.campaign.bench import Skipped, point_of
 from planner.campaign.deciding import best_point, by_throughput, expected_improvement
 from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
+from planner.errors import TooFewRequestsError
 from planner.profiling.profile import Measurement
 from tests.campaign.surfaces import Law, MadeUp, hill, plateau, profile_of, row
 
@@ -119,3 +120,22 @@ def test_a_point_that_would_take_much_of_the_time_is_not_asked_for_its_news() ->
     list(run_adaptive(DESIGN[:1], CANDIDATES, bench, fixed(advice)))
     assert quick in server.asked
     assert slow not in server.asked
+
+
+def test_a_point_at_which_too_few_requests_completed_is_skipped_with_the_reason_and_the_others_kept() -> None:
+    def too_slow(point: Point) -> float:
+        if point == DESIGN[2]:
+            raise TooFewRequestsError("only 2 requests completed")
+        return plateau(point)
+
+    outcomes = list(run_adaptive(DESIGN, CANDIDATES, MadeUp(too_slow).bench(), fixed(None)))
+    assert [o.reason for o in outcomes if isinstance(o, Skipped)] == ["only 2 requests completed"]
+    assert len(outcomes) == len(DESIGN)
+
+
+def test_a_session_whose_first_point_says_nothing_fails() -> None:
+    def too_slow(_: Point) -> float:
+        raise TooFewRequestsError("only 2 requests completed")
+
+    with pytest.raises(TooFewRequestsError):
+        rows_of(MadeUp(too_slow), fixed(None))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from planner.errors import ContainerDiedError, InvocationError
+from planner.container.contract import Usage
+from planner.documents import replace
+from planner.errors import ContainerDiedError, InvocationError, TooFewRequestsError
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.point import Conditions, measure_point
 from planner.profiling.profile import LoadGenerator, Measurement
@@ -140,7 +142,7 @@ def test_a_server_that_is_only_overloaded_is_an_error(reply: Reply, sample: Samp
 
 
 def test_too_few_completions_say_which_flag_to_change(sample: Sample) -> None:
-    with pytest.raises(InvocationError, match="--time-budget"):
+    with pytest.raises(TooFewRequestsError, match="--time-budget"):
         measure(ServedHere(lambda _: Reply(delay_s=0.2)), sample, time_s=0.1)
 
 
@@ -153,11 +155,10 @@ def test_a_load_generator_that_is_not_negligible_is_told(sample: Sample) -> None
 def test_what_other_programs_took_is_measured(sample: Sample) -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
-            point = measure(ServedHere(one_line_each), sample, time_s=0.6)
+            point = measure(_Idle(one_line_each), sample, time_s=0.6)
         finally:
             busy.kill()
     assert point.disturbed_share is not None
-    # One CPU of two was kept busy; what the made-up server claims to have used is taken off.
     assert 0.1 < point.disturbed_share <= 1
     assert any("disturbed: other programs" in warning for warning in point.warnings) == (point.disturbed_share > 0.15)
 
@@ -171,3 +172,11 @@ class _Unseen(ServedHere):
 
     def usage(self) -> None:
         return None
+
+
+class _Idle(ServedHere):
+    """A server that claims to have used no CPU time."""
+
+    def usage(self) -> Usage | None:
+        used = super().usage()
+        return None if used is None else replace(used, cpu_s=0.0)
