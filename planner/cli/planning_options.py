@@ -112,6 +112,29 @@ def goal_options(command: C) -> C:
     return _added(command, options)
 
 
+def search_options(command: C) -> C:
+    """Add how the space of one job is searched, and whether over the input's layout too."""
+    options = [
+        click.option(
+            "--reshard",
+            "layouts",
+            is_flag=True,
+            help="Decide the input's layout too: as it is, or first cut into 10 to 1000 equal objects by "
+            "`planner reshard`. Without it, a better layout is only pointed out.",
+        ),
+        click.option(
+            "--strategy",
+            type=click.Choice(["exact", "optuna"]),
+            default="exact",
+            show_default=True,
+            help="exact: every configuration is decided, the optimum proved. optuna: a sample of the same space.",
+        ),
+        click.option("--trials", type=click.IntRange(min=1), help="Of --strategy optuna. [default: 300]"),
+        click.option("--seed", type=click.IntRange(min=0), help="... the same seed gives the same plan. [default: 0]"),
+    ]
+    return _added(command, options)
+
+
 def terms_options(command: C) -> C:
     """Add what may be bought and how, and what is known better than by default."""
     options = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import SIZE, OutputFormat, emit, output_options, stderr_console
-from planner.cli.planning_options import goal_options, input_options, terms_options
+from planner.cli.planning_options import goal_options, input_options, search_options, terms_options
 
 if TYPE_CHECKING:
     from planner.records.dataset import Dataset
@@ -22,6 +22,8 @@ Examples:
   planner recommend --profile profile.json --dataset dataset.json --objective time --budget 20
   planner recommend --profile profile.json --dataset dataset.json --price ml.m5.xlarge=0.19 --savings-plan 20 \\
       --quota ml.c7i.xlarge=4 --runs-per-month 30 --csv plan.csv
+  planner recommend --profile profile.json --input input/ --deadline 2h --reshard
+  planner recommend --profile profile.json --dataset dataset.json --strategy optuna --trials 500 --seed 1
   planner recommend --jobs night.csv --quota ml.c7i.xlarge=8 --total-quota 20 -o capacity.json
 
 \b
@@ -41,6 +43,7 @@ Nothing meets the constraints: exit code 60, with the nearest miss and what to r
 )
 @input_options
 @goal_options
+@search_options
 @terms_options
 @click.option(
     "--csv",
@@ -93,6 +96,9 @@ def command(
         raise click.UsageError("Say what was measured: --profile for one job, or --jobs for a table of them.")
     if total_quota is not None:
         raise click.UsageError("--total-quota goes with --jobs; one job has --max-instance-count.")
+    of_optuna = [name for name in ("trials", "seed") if given[name] is not None]
+    if of_optuna and given["strategy"] != "optuna":
+        raise click.UsageError(f"--{of_optuna[0]} goes with --strategy optuna; the exact search has none.")
     _one(profile_path, terms, given, csv_path=csv_path, output=output, format_=format_)
 
 
@@ -126,6 +132,9 @@ def _one(
         runs_per_month=given["runs_per_month"],
         repeat=given["repeat"],
         model_bytes=given["model_size"],
+        layouts=given["layouts"],
+        strategy=given["strategy"],
+        **{name: given[name] for name in ("trials", "seed") if given[name] is not None},
         **terms,
     )
 
@@ -144,12 +153,13 @@ def _one(
 def _refuse_beside_jobs(profile_path: Path | None, csv_path: Path | None) -> None:
     """Raises click.UsageError for options that say of one job what the table says of each."""
     of_input = ("dataset_path", "input_", "records", "record_bytes", "objects", "split_type", "repeat", "model_size")
-    of_goal = ("deadline", "budget", "objective", "runs_per_month")
+    of_goal = ("deadline", "budget", "objective", "runs_per_month", "layouts", "strategy", "trials", "seed")
     source, default = click.get_current_context().get_parameter_source, click.core.ParameterSource.DEFAULT
     beside = [name for name in (*of_input, *of_goal) if source(name) is not default]
     beside += ["profile"] * (profile_path is not None) + ["csv"] * (csv_path is not None)
     if beside:
-        option = beside[0].removesuffix("_path").removesuffix("_").replace("_", "-")
+        option = {"layouts": "reshard"}.get(beside[0], beside[0].removesuffix("_path").removesuffix("_"))
+        option = option.replace("_", "-")
         raise click.UsageError(f"--{option} is for one job; with --jobs, the table says it of each.")
 
 

@@ -1,7 +1,7 @@
 """The searched case -> the plan: the choice with its figures, what lost and why, what the answer rests on."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -29,6 +29,7 @@ from planner.planning.reshard import in_words
 from planner.planning.search import Candidate, best_of_each, candidate, pareto
 from planner.planning.sensitivity import sensitivities
 from planner.planning.space import Configuration
+from planner.planning.strategy import RUNNERS_UP, Found
 from planner.planning.words import assumptions, nearly_as_fast, warnings
 from planner.units import show_seconds, show_usd
 
@@ -41,19 +42,19 @@ PARETO_POINTS: Final = 12
 
 def answer(
     case: Case,
-    chosen: Settled,
-    runners_up: Sequence[Candidate],
+    found: Found,
     better: Reshard | None,
     *,
     work: Workload,
     emit: Emit | None,
 ) -> Plan:
-    """The plan of a choice; `runners_up` are the exact optima of the next best types, `better` a layout that gains."""
+    """The plan of what was found; `better` is a layout that gains."""
+    chosen, exact = found.chosen, found.sampled is None
     choice = chosen.choice
     settings = configuration(case, choice.t, choice.n, choice.k)
     value, _ = estimate(case, choice.t, choice.n, choice.k)
-    types, missed = _types(case, choice, value)
-    front = pareto(case.space, types=case.allowed)
+    types, missed = _types(case, choice, value) if exact else (_sampled_types(case, found, value), [])
+    front = pareto(case.space, types=case.allowed) if exact else []
     advised = [*([in_words(case, better)] if better else []), *nearly_as_fast(case, front, choice)]
     monthly = case.goal.runs_per_month
     return Plan(
@@ -62,24 +63,35 @@ def answer(
         configuration=settings,
         estimate=value,
         exact_optimum=_exact_optimum(case, chosen),
+        sampled=found.sampled,
         monthly_cost_usd=None if monthly is None else value.cost_usd.scaled(monthly),
         alternatives=(
-            *_runners_up(case, choice, runners_up, value),
-            *_neighbours(case, choice, value),
+            *_runners_up(case, choice, found.others[:RUNNERS_UP], value),
+            *(_neighbours(case, choice, value) if exact else ()),
             *guesses(case, choice, value),
         ),
         rejections=(*case.rejections, *missed),
         types=tuple(types),
-        settings=settings_instead(case, choice),
-        sensitivity=sensitivities(case, chosen),
+        settings=settings_instead(case, choice) if exact else (),
+        sensitivity=sensitivities(case, chosen) if exact else (),
         pareto=_front(case, front, choice, value),
         candidates=case.candidates,
-        assumptions=tuple(assumptions(case, settings, value, work)),
+        assumptions=(*_of_search(case, found), *assumptions(case, settings, value, work)),
         reshard=better,
         warnings=(*warnings(case, settings, value), *advised),
         profile_digest=hashlib.sha256(to_json(case.profile).encode()).hexdigest(),
         transform_job=emit(case.goal, work, settings, value) if emit is not None else {},
     )
+
+
+def _of_search(case: Case, found: Found) -> Iterator[str]:
+    """That nothing is proved, where nothing is."""
+    if found.sampled is not None:
+        yield (
+            f"Search: the best of {found.sampled.trials:,} trials by Optuna among {case.candidates:,} configurations "
+            f"(seed {found.sampled.seed}, found at trial {found.sampled.found_at:,}), not proved optimal; "
+            "--strategy exact decides."
+        )
 
 
 def _exact_optimum(case: Case, chosen: Settled) -> ExactOptimum | None:
@@ -153,6 +165,12 @@ def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBe
         if wish.deadline_s is not None or wish.budget_usd is not None:
             refused.append(_missed(case, near))
     return [_type_best(case, choice, chosen, each) for each in found], refused
+
+
+def _sampled_types(case: Case, found: Found, chosen: Estimate) -> list[TypeBest]:
+    """The choice, and the best that the trials found of every other type."""
+    choice = found.chosen.choice
+    return [_type_best(case, choice, chosen, each) for each in (choice, *found.others)]
 
 
 def _type_best(case: Case, choice: Candidate, chosen: Estimate, best_of_type: Candidate) -> TypeBest:

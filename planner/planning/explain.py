@@ -8,7 +8,7 @@ from planner.catalogue import instance_type
 from planner.errors import CatalogueError
 from planner.interval import Z90
 from planner.planning.compare import SD_SAME_TYPE, difference
-from planner.planning.plan import Estimate, Plan, Sensitivity, SettingBest, TypeBest
+from planner.planning.plan import Estimate, NewLayout, Plan, Sensitivity, SettingBest, TypeBest
 from planner.units import show_rate, show_seconds, show_usd
 
 WITHIN_NOISE: Final = math.expm1(Z90 * SD_SAME_TYPE)
@@ -31,10 +31,17 @@ def why(plan: Plan) -> Iterator[str]:
     """Why the choice is what it is: its bottleneck, and the next best with the gap."""
     chosen, value, goal = plan.configuration, plan.estimate, plan.goal
     aim = "fastest" if goal.objective == "time" else "cheapest"
+    among = f"of {plan.candidates:,} configurations"
+    if plan.sampled is not None:
+        among = f"that {plan.sampled.trials:,} trials found among {plan.candidates:,} configurations"
     yield (
-        f"{chosen.instance_count} x {chosen.instance_type} is the {aim} of {plan.candidates:,} configurations: "
+        f"{chosen.instance_count} x {chosen.instance_type} is the {aim} {among}: "
         f"{show_usd(value.cost_usd.mid)}, {show_seconds(value.finish_s.mid)}."
     )
+    if plan.sampled is not None:
+        yield "Nothing proves that there is no better one; --strategy exact decides."
+    if plan.layout is not None:
+        yield f"It needs the input in {plan.layout.objects:,} objects: {layout_gain(plan, plan.layout)}."
     yield f"It is limited by {value.bottleneck}: {_BECAUSE[value.bottleneck]}."
     if plan.exact_optimum is not None:
         yield f"Of its settings, {plan.exact_optimum.reason}."
@@ -47,8 +54,24 @@ def why(plan: Plan) -> Iterator[str]:
         yield (f"{len(close)} other types are within noise of it: {names}{more}. A short profile there would tell.")
 
 
+def layout_gain(plan: Plan, layout: NewLayout) -> str:
+    """What the layout buys, in words, against the best plan for the input as it is."""
+    here = layout.without
+    if here is None or layout.saving_usd is None or layout.saving_s is None:
+        return f"as it is, in {layout.objects_now:,} objects, nothing meets the constraints"
+    by_time = plan.goal.objective == "time"
+    gain = f"{show_seconds(layout.saving_s)} sooner" if by_time else f"{show_usd(layout.saving_usd)} less"
+    best = "the best" if plan.sampled is None else f"the best that {plan.sampled.trials:,} trials found"
+    return (
+        f"{gain} than {best} for the input as it is, {here.instance_count} x {here.instance_type} at "
+        f"{show_usd(here.cost_usd)} and {show_seconds(here.finish_s)}"
+    )
+
+
 def what_changes_it(plan: Plan) -> Iterator[str]:
     """One sentence per assumption: what would be chosen if it were otherwise, and what keeping to the plan costs."""
+    if plan.sampled is not None:
+        yield "not known: the plan was sampled, and only the exact search decides again (--strategy exact)."
     for row in plan.sensitivity:
         yield f"{row.assumption}, {row.change}: {_outcome(row)}."
 
@@ -103,6 +126,8 @@ def why_not(plan: Plan, subject: str) -> Iterator[str]:
 
 
 def _why_not_setting(plan: Plan, setting: str, value: str) -> Iterator[str]:
+    if plan.sampled is not None:
+        raise CatalogueError("settings are compared by the exact search; this plan was sampled (--strategy optuna)")
     rows = {row.value.lower(): row for row in plan.settings if row.setting == setting}
     found = rows.get(value.lower())
     if found is None:
@@ -162,6 +187,11 @@ def _why_not_type(plan: Plan, name: str) -> Iterator[str]:
         if row.configuration.instance_type == asked:
             yield from _against(plan, row)
             return
+    if not refused and plan.sampled is not None:
+        raise CatalogueError(
+            f"none of the {plan.sampled.trials:,} trials that the plan rests on met the constraints with {asked}, if "
+            "it was among the types asked for; the exact search says what it can do (without --strategy optuna)"
+        )
     if not refused:
         raise CatalogueError(
             f"{asked} was not among the types that the plan considered"

@@ -58,6 +58,8 @@ class Sampled:
     """(number of the trial, from 1; objective) of every candidate that was the best when it was found; the last is the
     one that was kept."""
     trials: int
+    of_types: tuple[Candidate, ...]
+    """The best that was found of every type in the environment that was kept, best first."""
 
 
 def sampled_best(
@@ -77,7 +79,11 @@ def sampled_best(
     if search.best is None:
         return None
     return Sampled(
-        candidate=search.best, environment=search.environment, improvements=tuple(search.improvements), trials=trials
+        candidate=search.best,
+        environment=search.environment,
+        improvements=tuple(search.improvements),
+        trials=trials,
+        of_types=search.of_types(),
     )
 
 
@@ -90,6 +96,7 @@ class _Search:
         self.best: Candidate | None = None
         self.environment: Mapping[str, str] = {}
         self.improvements: list[tuple[int, float]] = []
+        self._of_types: dict[tuple[tuple[str, ...], str], Candidate] = {}
 
     def value(self, trial: "optuna.Trial") -> float:
         """The objective of the trial's candidate; above PENALTY where it breaks a constraint."""
@@ -102,11 +109,21 @@ class _Search:
         here = candidate(problem, self._wish.objective, t, n, k)
         if excess > 0:
             return PENALTY * (1 + min(excess, 1.0) / 2)
+        of_type = (tuple(chosen.values()), problem.names[t])
+        if of_type not in self._of_types or here.key < self._of_types[of_type].key:
+            self._of_types[of_type] = here
         objective = here.cost_usd if self._wish.objective == "cost" else here.finish_s
         if self.best is None or here.key < self.best.key:
             self.best, self.environment = here, chosen
             self.improvements.append((trial.number + 1, objective))
         return objective
+
+    def of_types(self) -> tuple[Candidate, ...]:
+        """The best of every type in the environment of the best."""
+        kept = tuple(self.environment.values())
+        return tuple(
+            sorted((c for (chosen, _), c in self._of_types.items() if chosen == kept), key=lambda found: found.key)
+        )
 
     def _problem(self, chosen: Mapping[str, str]) -> Problem:
         key = tuple(chosen.values())

@@ -187,6 +187,45 @@ class ExactOptimum(Value, frozen=True, kw_only=True):
     """In words: what was given up, and for what."""
 
 
+class LayoutBest(Value, frozen=True, kw_only=True):
+    """What would be chosen for one layout of the input."""
+
+    objects: int
+    as_it_is: bool
+    """False: cut into so many objects of equal size."""
+    instance_type: str
+    instance_count: int
+    cost_usd: float
+    finish_s: float
+    """Both in the middle estimate."""
+
+
+class NewLayout(Value, frozen=True, kw_only=True):
+    """The layout that the plan needs and the input does not have: a step before the job."""
+
+    objects: int
+    object_bytes: int
+    """Payload bytes of each."""
+    objects_now: int
+    command: str
+    """The command line that makes it."""
+    without: LayoutBest | None
+    """The best for the input as it is; None: nothing meets the constraints then."""
+    saving_usd: float | None
+    """Against `without`, in the middle estimates; below 0 when time is the objective and is bought."""
+    saving_s: float | None
+
+
+class SampledSearch(Value, frozen=True, kw_only=True):
+    """The trials that a plan rests on whose space was sampled by Optuna (tree-structured Parzen estimator)."""
+
+    trials: int
+    """Of every layout that was searched."""
+    seed: int
+    found_at: int
+    """Number of the trial, from 1, that found the choice."""
+
+
 class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     """The recommendation."""
 
@@ -195,7 +234,14 @@ class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     configuration: Configuration
     estimate: Estimate
     exact_optimum: ExactOptimum | None = None
-    """None: the choice is the exact optimum itself."""
+    """None: the choice is the exact optimum itself, or the best of what was sampled."""
+    sampled: SampledSearch | None = None
+    """None: decided exactly. Else alternatives and types are the best of the trials, and the plan has no front, no
+    settings and no sensitivity, which would take the exact search."""
+    layout: NewLayout | None = None
+    """The layout that workload and configuration are for; None: the input's own."""
+    layouts: tuple[LayoutBest, ...] = ()
+    """Where layouts were searched too: the best of each that can meet the constraints, the input as it is first."""
     monthly_cost_usd: Interval | None = None
     """Of `Goal.runs_per_month` such jobs. The bounds grow with the number of jobs: what is not known of one is not
     known of the others either."""
@@ -210,9 +256,9 @@ class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     """Of the chosen type: the best under every value of every setting."""
     sensitivity: tuple[Sensitivity, ...] = ()
     reshard: Reshard | None = None
-    """None: no layout of equal objects that was tried is better by 3 % of the objective."""
+    """None: no layout of equal objects that was tried is better by 3 % of the objective, or `layouts` says it all."""
     candidates: int
-    """Size of the space that was decided."""
+    """Size of the space that was searched, for one layout."""
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     profile_digest: str

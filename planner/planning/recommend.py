@@ -1,7 +1,8 @@
-"""The verb: profile + dataset + goal -> Plan. Poses the case, searches it exactly, has the answer put into words."""
+"""The verb: profile + dataset + goal -> Plan. Poses the case, has it searched, has the answer put into words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from planner.catalogue import InstanceType, instance_type
 from planner.errors import InfeasibleError
@@ -10,21 +11,19 @@ from planner.performance.hardware import WorkloadClass, relative_speed
 from planner.performance.model import PerformanceModel
 from planner.planning.answer import Emit, answer
 from planner.planning.case import Case, pose
+from planner.planning.layouts import Laid, best_layout, every_layout, with_layout
 from planner.planning.offers import SpeedOf
-from planner.planning.parsimony import settled
-from planner.planning.plan import Goal, Plan, Workload
+from planner.planning.plan import Goal, Plan, Reshard, Workload
 from planner.planning.rates import Model
 from planner.planning.reshard import advice
-from planner.planning.search import Objective, best
+from planner.planning.search import Objective
 from planner.planning.space import MAX_INSTANCE_COUNT
 from planner.planning.startup import startup
+from planner.planning.strategy import TRIALS, Found, Strategy, searching
 from planner.planning.volume import model_bytes_on_disk, too_large
-from planner.planning.words import infeasible
 from planner.planning.workers import workers_per_cpu
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
-
-RUNNERS_UP: Final = 3
 
 
 def recommend(
@@ -46,6 +45,10 @@ def recommend(
     workload_class: WorkloadClass = "unknown",
     repeat: int = 1,
     model_bytes: int | None = None,
+    layouts: bool = False,
+    strategy: Strategy = "exact",
+    trials: int = TRIALS,
+    seed: int = 0,
     emit: Emit | None = None,
     model: Model | None = None,
     speed_of: SpeedOf | None = None,
@@ -56,12 +59,14 @@ def recommend(
     a type; `prices`: US dollars per instance-hour in place of the catalogue's; `savings_plan`: fraction off the others.
     `startup_s` is the time from creating the job to its first request, where you know it. `workload_class` says which
     benchmarks tell how fast another type runs this container. `model_bytes` is the size of the model archive, where it
-    is not the profiled one and that still on this machine. `emit` makes the plan's draft of the request. `model` and
-    `speed_of` stand in for the model fitted to the profile and for the benchmarks.
+    is not the profiled one and that still on this machine. With `layouts`, the search ranges also over cutting the
+    input into other objects, and the plan's `layout` is what has to be done first. `strategy` "optuna" samples the same
+    space by so many `trials` from the `seed` instead of deciding it exactly. `emit` makes the plan's draft of the
+    request. `model` and `speed_of` stand in for the model fitted to the profile and for the benchmarks.
 
     Raises InfeasibleError with the nearest miss when nothing meets the constraints, InputMissingError,
     RecordTooLargeError, CatalogueError and ProfileError where there is nothing to search; ValueError for a confidence
-    outside [0.5, 1) or a savings plan outside [0, 1).
+    outside [0.5, 1), a savings plan outside [0, 1), an unknown strategy or no trials.
     """
     goal = checked_goal(
         objective=objective,
@@ -81,26 +86,36 @@ def recommend(
     if unfit is not None:
         raise InfeasibleError(f"no instance type can be planned: {unfit}.")
     fitted = model or PerformanceModel.fit(profile)
-    case = pose(
+    posed = partial(
+        pose,
         profile,
-        dataset,
-        goal,
+        goal=goal,
         model=fitted,
         speed_of=speed_of or benchmarked(profile, workload_class),
         times=startup(profile.startup_s, startup_s),
         workers_per_cpu=workers_per_cpu(profile, fitted) if isinstance(fitted, PerformanceModel) else (),
         model_bytes=model_bytes,
     )
-    return decided(case, fitted, workload(profile, dataset, repeat), emit)
+    search = searching(strategy, trials=trials, seed=seed)
+    if layouts:
+        return over_layouts(every_layout(dataset, posed, search), dataset, repeat=repeat, emit=emit)
+    case = posed(dataset)
+    found = search(case)
+    return answer(case, found, advised(case, fitted, found), work=workload(profile, dataset, repeat), emit=emit)
 
 
-def decided(case: Case, model: Model, work: Workload, emit: Emit | None) -> Plan:
-    """The plan of a posed case: searched, settled, put into words. Raises InfeasibleError."""
-    ranked = best(case.space, case.wish, types=case.allowed, distinct=1 + RUNNERS_UP)
-    if not ranked:
-        raise InfeasibleError(infeasible(case))
-    chosen = settled(case.problem, case.wish, ranked[0])
-    return answer(case, chosen, ranked[1:], advice(case, model, chosen.exact), work=work, emit=emit)
+def advised(case: Case, model: Model, found: Found) -> Reshard | None:
+    """The layout that would gain; None of a sampled choice: an exact one of another layout is no comparison."""
+    return advice(case, model, found.chosen.exact) if found.sampled is None else None
+
+
+def over_layouts(laid: Sequence[Laid], dataset: Dataset, *, repeat: int, emit: Emit | None) -> Plan:
+    """The plan of the best of these layouts of the dataset."""
+    taken = best_layout(laid, laid[0].case.wish.objective)
+    # An input that was cut has no twins next to each other any more, however often it was taken.
+    work = workload(taken.case.profile, taken.case.dataset, repeat if taken.as_it_is else 1)
+    plan = answer(taken.case, taken.found, None, work=work, emit=emit)
+    return with_layout(plan, dataset, laid, taken, repeat)
 
 
 def checked_goal(**wishes: Any) -> Goal:

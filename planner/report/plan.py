@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from planner.interval import Interval
+from planner.planning.explain import layout_gain
 from planner.planning.plan import Alternative, Plan, Rejection
 from planner.planning.space import Configuration
 from planner.units import show_bytes, show_rate, show_seconds, show_usd
@@ -22,6 +23,7 @@ def render(plan: Plan) -> "RenderableType":
     runners_up = [a for a in plan.alternatives if a.title.startswith(("runner-up", "one instance"))]
     guessed = [a for a in plan.alternatives if a not in runners_up]
     parts: list[RenderableType] = [
+        *(Text(line, style="bold yellow") for line in first_step(plan)),
         Text(f"Recommended: {one_line(chosen)}", style="bold"),
         _facts(plan),
         blank,
@@ -54,6 +56,12 @@ def one_line(chosen: Configuration) -> str:
         f"{chosen.instance_count} x {chosen.instance_type}, {chosen.batch_strategy}, payloads up to "
         f"{chosen.max_payload_mb} MB, {chosen.max_concurrent_transforms} in flight per instance"
     )
+
+
+def first_step(plan: Plan) -> Iterator[str]:
+    """What has to be done before the job: nothing, or the new layout of its input."""
+    if plan.layout is not None:
+        yield f"First: {plan.layout.command}"
 
 
 def arithmetic(plan: Plan) -> Iterator[str]:
@@ -134,8 +142,20 @@ def _facts(plan: Plan) -> "Table":
         table.add_row("a month", f"{_dollars(plan.monthly_cost_usd)} for {plan.goal.runs_per_month:g} runs")
     if plan.exact_optimum is not None:
         table.add_row("simplified", Text(plan.exact_optimum.reason))
-    table.add_row("searched", f"{plan.candidates:,} configurations")
+    if plan.layout is not None:
+        table.add_row("layout", Text(f"cut into {work.objects:,} objects: {layout_gain(plan, plan.layout)}"))
+    table.add_row("searched", searched(plan))
     return table
+
+
+def searched(plan: Plan) -> str:
+    """How large the space was, over how many layouts, and whether it was decided or sampled."""
+    text = f"{plan.candidates:,} configurations"
+    if len(plan.layouts) > 1:
+        text += f" of each of {len(plan.layouts)} layouts that can meet the constraints"
+    if plan.sampled is None:
+        return text
+    return f"{plan.sampled.trials:,} trials by Optuna in {text}; not proved to be the best"
 
 
 def _table(rows: Sequence[Alternative]) -> "Table":

@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 
 from planner.cli.planning_options import WORKLOAD_CLASSES
 from planner.cli.recommend import command
-from planner.documents import read_document, write_document
+from planner.documents import read_document, replace, write_document
 from planner.errors import InfeasibleError
 from planner.performance.hardware import WORKLOAD_CLASSES as KNOWN_CLASSES
 from planner.planning.capacity_plan import CapacityPlan
+from planner.planning.explain import why
 from planner.planning.plan import Plan
 from planner.records.layout import describe
 from tests.performance.synthetic import synthetic_profile
@@ -106,6 +107,9 @@ def test_a_start_up_is_one_time_or_three(profile: Path, text: str) -> None:
         ((*NUMBERS, "--price", "ml.m5.large=cheap"), "is not TYPE=NUMBER"),
         ((*NUMBERS, "--quota", "ml.m5.large=-1"), "is not TYPE=NUMBER"),
         ((*NUMBERS, "--total-quota", "5"), "goes with --jobs"),
+        ((*NUMBERS, "--trials", "5"), "--trials goes with --strategy optuna"),
+        ((*NUMBERS, "--seed", "5", "--strategy", "exact"), "--seed goes with --strategy optuna"),
+        ((*NUMBERS, "--strategy", "optuna", "--trials", "0"), "x>=1"),
     ],
 )
 def test_wrong_usage_is_named(profile: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -162,6 +166,48 @@ def test_a_table_of_jobs_is_planned_under_its_quotas(profile: Path, tmp_path: Pa
     assert {job.start_s > 0 for job in plan.jobs} == {True, False}
     one = CliRunner().invoke(command, [*arguments, "--deadline", "1h"])
     assert (one.exit_code, "--deadline is for one job" in one.output) == (2, True)
+    cut = CliRunner().invoke(command, [*arguments, "--reshard"])
+    assert (cut.exit_code, "--reshard is for one job" in cut.output) == (2, True)
+
+
+def test_a_better_layout_is_the_first_thing_said_with_its_command_and_gain(profile: Path, tmp_path: Path) -> None:
+    few = ("--records", "50000000", "--record-bytes", "100", "--objects", "3", "--objective", "time")
+    output = tmp_path / "plan.json"
+    shown = run(profile, *few, "--reshard", "-o", str(output))
+    plan = read_document(output, Plan)
+    assert plan.layout is not None
+    assert shown.stdout.startswith(f"First: planner reshard INPUT --objects {plan.layout.objects} --output DIR\n")
+    assert "sooner than the best for the input as it is" in shown.stdout
+    assert re.search(rf"of each of {len(plan.layouts)} layouts", shown.stdout)
+    assert f"It needs the input in {plan.layout.objects} objects" in "\n".join(why(plan))
+    assert "First:" not in run(profile, *few).stdout
+
+
+def test_a_sampled_plan_says_so_and_is_the_same_for_the_same_seed(profile: Path, tmp_path: Path) -> None:
+    sampled = (*NUMBERS, "--strategy", "optuna", "--trials", "40", "--seed", "3")
+    first, again = tmp_path / "first.json", tmp_path / "again.json"
+    shown = run(profile, *sampled, "-o", str(first))
+    assert shown.exit_code == 0, shown.output
+    assert "40 trials by Optuna in" in shown.stdout
+    assert re.search(r"Search: the best of 40 trials .* \(seed 3, found at trial \d+\), not proved", shown.stdout)
+    run(profile, *sampled, "-o", str(again))
+    same = [replace(read_document(path, Plan), created_at="") for path in (first, again)]
+    assert same[0] == same[1]
+
+
+def test_optuna_is_only_loaded_where_it_is_asked_for(profile: Path) -> None:
+    program = (
+        "import sys; from planner.cli.recommend import command; "
+        "command(sys.argv[1:], standalone_mode=False); print('optuna' in sys.modules, file=sys.stderr)"
+    )
+    for arguments, loaded in ((("--reshard",), "False"), (("--strategy", "optuna", "--trials", "2"), "True")):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "--profile", str(profile), *FEW, *NUMBERS, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ended.stderr.splitlines()[-1] == loaded
 
 
 def test_nothing_feasible_leaves_no_file_and_its_own_exit_code(profile: Path, tmp_path: Path) -> None:
