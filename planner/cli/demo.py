@@ -96,7 +96,7 @@ def command(
 
     Trains a small scikit-learn model, serves it from its model.tar.gz, profiles it under load, inspects the input of
     a job, checks one prediction against a measurement, recommends the cheapest configuration for a larger job of the
-    same kind, and emits its CreateTransformJob request. Takes about 75 seconds. -o writes the plan.
+    same kind, and emits its CreateTransformJob request. Takes about a minute. -o writes the plan.
     """
     from rich.text import Text
 
