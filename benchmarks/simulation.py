@@ -38,8 +38,8 @@ from planner.jobs.local.settings import JobSettings
 from planner.jobs.simulation.simulate import simulate_here
 from planner.jobs.simulation.station import WorkList, play
 from planner.performance import predict
-from planner.planning.space import BatchStrategy
 from planner.profiling.profile import Profile
+from planner.records.dataset import BatchStrategy
 from planner.records.scan import inspect
 
 SERVERS = Path(__file__).with_name("servers")

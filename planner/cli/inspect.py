@@ -5,16 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.options import OutputFormat, emit, output_options, stderr_console
+from planner.cli.options import COMPRESSION_TYPES, SPLIT_TYPES, OutputFormat, emit, output_options, stderr_console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from planner.records.dataset import CompressionType, Dataset, SplitType
-
-SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
-COMPRESSION_TYPES = ("None", "Gzip")
-"""Those of `planner.records.dataset`, spelt out because importing it would make `--help` wait for numpy."""
 
 
 def inspect_with_progress(source: str, **options: Any) -> "Dataset":

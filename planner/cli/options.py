@@ -57,6 +57,10 @@ class _CountList(click.ParamType[tuple[int, ...]]):
         return counts
 
 
+SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
+COMPRESSION_TYPES = ("None", "Gzip")
+"""Those of `planner.records.dataset`, spelt out because importing it would make `--help` wait for numpy."""
+
 PIPED_WIDTH = 120
 """Columns of text output that does not go to a terminal."""
 

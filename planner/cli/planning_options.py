@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from planner.cli.options import DURATION
+from planner.cli.options import DURATION, SPLIT_TYPES
 
 if TYPE_CHECKING:
     from planner.interval import Interval
@@ -72,7 +72,7 @@ def input_options(command: C) -> C:
         click.option("--objects", type=click.IntRange(min=1), help="... in how many objects of equal size."),
         click.option(
             "--split-type",
-            type=click.Choice(["None", "Line", "RecordIO", "TFRecord"]),
+            type=click.Choice(SPLIT_TYPES),
             help="How objects divide into records, for --input and --records. [default: the profile's]",
         ),
         click.option(

@@ -11,6 +11,7 @@ from planner.cli.options import (
     CONTAINER_CHOICE,
     COUNT_LIST,
     DURATION,
+    SPLIT_TYPES,
     OutputFormat,
     container_options,
     emit,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from planner.campaign.session import Progress
     from planner.container.contract import Container
-
-SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
 
 
 def content_type_of(payload: Path) -> str:

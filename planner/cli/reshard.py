@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import OutputFormat, emit
+from planner.cli.options import COMPRESSION_TYPES, OutputFormat, emit
 
 
 @click.command(
@@ -36,10 +36,10 @@ result in a job, copy it: aws s3 sync even/ s3://bucket/even/. Outputs are then 
     help="What a record is.",
 )
 @click.option(
-    "--compression-type", type=click.Choice(["None", "Gzip"]), help="Of the input. [default: Gzip if all end in .gz]"
+    "--compression-type", type=click.Choice(COMPRESSION_TYPES), help="Of the input. [default: Gzip if all end in .gz]"
 )
 @click.option(
-    "--compress", type=click.Choice(["None", "Gzip"]), help="How to store the new objects. [default: as the input]"
+    "--compress", type=click.Choice(COMPRESSION_TYPES), help="How to store the new objects. [default: as the input]"
 )
 @click.option("--force", is_flag=True, help="Replace the part-* of an earlier run in the folder.")
 @click.option(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import (
+    COMPRESSION_TYPES,
     CONTAINER_CHOICE,
     DURATION,
+    SPLIT_TYPES,
     OutputFormat,
     container_options,
     emit,
@@ -35,10 +37,10 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--split-type",
-            type=choice(("None", "Line", "RecordIO", "TFRecord")),
+            type=choice(SPLIT_TYPES),
             help="What a record is. [default: Line]",
         ),
-        click.option("--compression-type", type=choice(("None", "Gzip")), help="[default: Gzip if all end in .gz]"),
+        click.option("--compression-type", type=choice(COMPRESSION_TYPES), help="[default: Gzip if all end in .gz]"),
         click.option(
             "--assemble-with",
             type=choice(("None", "Line")),

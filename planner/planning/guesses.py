@@ -9,7 +9,8 @@ from planner.planning.figures import configuration, estimate
 from planner.planning.plan import Alternative, Estimate
 from planner.planning.rates import Limit
 from planner.planning.search import Candidate
-from planner.planning.space import MAX_PAYLOAD_MB, BatchStrategy, Packing
+from planner.planning.space import MAX_PAYLOAD_MB, Packing
+from planner.records.dataset import BatchStrategy
 
 DEFAULT_PAYLOAD_MB = 6
 """MaxPayloadInMB where neither the request nor the container says otherwise; MaxConcurrentTransforms is 1 then, and

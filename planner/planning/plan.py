@@ -6,7 +6,8 @@ from planner.catalogue.prices import Price
 from planner.documents import Document, Json, Value
 from planner.interval import Interval
 from planner.performance.prediction import Bottleneck
-from planner.planning.space import BatchStrategy, Configuration
+from planner.planning.space import Configuration
+from planner.records.dataset import BatchStrategy
 
 
 class Goal(Value, frozen=True, kw_only=True):

@@ -14,16 +14,15 @@ all settings as columns, in the order in which ties are broken: less concurrency
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.documents import Value
-from planner.records.dataset import Dataset, InputObject
+from planner.records.dataset import BatchStrategy, Dataset, InputObject
 from planner.units import MIB
 
-BatchStrategy: TypeAlias = Literal["MultiRecord", "SingleRecord"]
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 

@@ -6,7 +6,8 @@ from typing import get_args
 
 from click.testing import CliRunner, Result
 
-from planner.cli.inspect import COMPRESSION_TYPES, SPLIT_TYPES, command
+from planner.cli.inspect import command
+from planner.cli.options import COMPRESSION_TYPES, SPLIT_TYPES
 from planner.documents import read_document
 from planner.records.dataset import CompressionType, Dataset, SplitType
 

@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from planner.planning.space import BatchStrategy, Floats, Ints
-from planner.records.dataset import Dataset
+from planner.planning.space import Floats, Ints
+from planner.records.dataset import BatchStrategy, Dataset
 from planner.records.pack import payload_limit_bytes
 
 _BISECTIONS: Final = 60

@@ -18,9 +18,9 @@ from planner.jobs.simulation.worlds import Chances, Job, play_out
 from planner.planning.offers import SpeedOf
 from planner.planning.plan import Estimate, Plan
 from planner.planning.rates import Model
-from planner.planning.space import BatchStrategy, Configuration
+from planner.planning.space import Configuration
 from planner.profiling.profile import Profile
-from planner.records.dataset import Dataset, SplitType
+from planner.records.dataset import BatchStrategy, Dataset, SplitType
 from planner.records.layout import describe, repeated
 
 RANDOM_ASSIGNMENT: Final = 0.25
