@@ -1,9 +1,10 @@
-"""How well a 30 s profile predicts points it does not hold: ``python -m benchmarks.prediction [SERVER ...]``.
+"""How well a 30 s profile predicts points it does not hold: ``python benchmarks/prediction.py [SERVER ...]``.
 
 Each server of benchmarks/servers is started on one CPU and profiled as `planner profile` would; then it is started
-again and measured in two rounds at points that are not in the profile, up to the profile's own limits and, apart,
-at up to three times its concurrency. Reported beside each other: the error of the prediction against the mean of
-the two rounds, the disagreement of the two rounds (the floor of any model), and the share inside the 90 % interval.
+again for each of two rounds and measured with wrk (Debian package wrk) on the other CPU, at points that are not in
+the profile, up to the profile's own limits and, apart, at up to three times its concurrency. Reported beside each
+other: the error of the prediction against the mean of the two rounds, the disagreement of the two rounds (the floor
+of any model), and the share inside the 90 % interval.
 
 ``--keep DIR`` leaves the profile and the held-out rows of each server as JSON; ``--again DIR`` judges the model on
 rows kept before, without measuring.
@@ -11,6 +12,7 @@ rows kept before, without measuring.
 
 import argparse
 import json
+import math
 import random
 import sys
 import tempfile
@@ -19,20 +21,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from wrk import load
 
 from planner.campaign.profiler import profile
 from planner.container import Limits, ProcessContainer
 from planner.documents import read_document, to_json
 from planner.performance import Bounds, PerformanceModel
+from planner.profiling.host import kept_off
 from planner.profiling.payloads import read_sample
-from planner.profiling.point import Conditions, measure_point
 from planner.profiling.profile import Profile
 
 SERVERS = Path(__file__).with_name("servers")
-INSIDE = [(b, c) for b in (3, 20, 130, 1000) for c in (1, 2, 3, 4)] + [(5000, 1), (5000, 2)]
+INSIDE = [(3, 1), (3, 3), (20, 1), (20, 2), (20, 4), (130, 1), (130, 3), (130, 4), (1000, 1), (1000, 2), (1000, 3)]
+INSIDE += [(5000, 2)]
 BEYOND = [(20, 8), (20, 12), (500, 8), (500, 12)]
 ROUNDS = 2
-WINDOW_S = 1.3
+COMPLETIONS = 150
+"""wrk counts what was answered in its time: with c in flight at the end, up to c too few."""
+SHORTEST_S, LONGEST_S = 2, 6
+CONTENT_TYPE = "application/jsonlines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +71,34 @@ def container_of(name: str) -> ProcessContainer:
 
 
 def measure(name: str, sample: Path, budget_s: float) -> tuple[Profile, list[Row]]:
-    """A profile, and the held-out rows from the server started afresh."""
-    measured = profile(container_of(name), payload=sample, content_type="application/jsonlines", time_budget_s=budget_s)
-    loaded = read_sample(sample, content_type="application/jsonlines", accept=None, split_type="Line")
-    rates: dict[tuple[int, int], list[float]] = {point: [] for point in INSIDE + BEYOND}
-    with container_of(name) as container:
-        conditions = Conditions(container=container, sample=loaded, cpus=1.0, host_cpus=measured.host.logical_cpus)
-        for turn in range(ROUNDS):
+    """A profile, and the held-out rows from the server started afresh for each round."""
+    measured = profile(container_of(name), payload=sample, content_type=CONTENT_TYPE, time_budget_s=budget_s)
+    known = {(row.records_per_request, row.concurrency) for row in measured.measurements}
+    loaded = read_sample(sample, content_type=CONTENT_TYPE, accept=None, split_type="Line")
+    bodies = {b: loaded.bodies(b) for b in {b for b, _ in INSIDE + BEYOND}}
+    rates: dict[tuple[int, int], list[float]] = {point: [] for point in INSIDE + BEYOND if point not in known}
+    for turn in range(ROUNDS):
+        with container_of(name) as container, kept_off(container.description.cpu_set or ()):
             for b, c in random.Random(turn).sample(list(rates), len(rates)):
-                row = measure_point(
-                    conditions, records_per_request=b, concurrency=c, time_s=WINDOW_S + b / 2000, started_at_s=0.0
-                )
-                rates[b, c].append(row.throughput_records_per_s)
+                rates[b, c].append(b * _requests_per_s(container, bodies[b], c, _about(measured, b)))
     rows = [Row(records_per_request=b, concurrency=c, rates=tuple(found)) for (b, c), found in rates.items()]
     return measured, rows
+
+
+def _requests_per_s(container: ProcessContainer, bodies: Sequence[bytes], concurrency: int, about: float) -> float:
+    """By wrk, for as long as COMPLETIONS take at about so many requests per second."""
+    url = f"http://{container.address.host}:{container.address.port}/invocations"
+    seconds = min(max(SHORTEST_S, COMPLETIONS / about), LONGEST_S)
+    seen = load(url, bodies=bodies, content_type=CONTENT_TYPE, concurrency=concurrency, seconds=seconds)
+    if seen.failed:
+        raise SystemExit(f"{url}: {seen.failed} requests failed with {concurrency} in flight")
+    return seen.requests_per_s
+
+
+def _about(measured: Profile, records_per_request: int) -> float:
+    """Requests per second at the nearest measured number of records: how long to look, no more."""
+    nearest = min(measured.measurements, key=lambda row: abs(math.log(row.records_per_request / records_per_request)))
+    return nearest.throughput_records_per_s / records_per_request
 
 
 def judge(measured: Profile, rows: Sequence[Row]) -> Iterator[tuple[Row, float, bool, bool, float]]:

@@ -10,7 +10,7 @@ across generations and sizes, because *how this workload likes each generation* 
     ln X_j        = a + m_j + f_j + noise; a is the workload's own level, unknown
 
 With one measured machine i the level takes up the measurement: ln(X_j/X_i) = m_j - m_i, variance
-K_ii + K_jj - 2 K_ij + noise. With more, `throughput_given` conditions on all of them (ordinary kriging).
+K_ii + K_jj - 2 K_ij + noise. With more, every one has its weight (`hardware_kriging`).
 
 All of it concerns CPUs; nothing is said about an instance's GPU or Neuron chip.
 """
@@ -18,15 +18,18 @@ All of it concerns CPUs; nothing is said about an instance's GPU or Neuron chip.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from planner.catalogue.instances import InstanceType
 from planner.interval import Z90, Interval
 from planner.performance.benchmark_scores import WORKLOAD_CLASSES, Busy, WorkloadClass, spread, type_speeds
-from planner.performance.host_placement import Placement, hyperthread_gap_ln, place
+from planner.performance.hardware_kriging import Seen, kriged
+from planner.performance.hardware_machine import Machine, machine
 from planner.profiling.profile import Host
 
 __all__ = [
     "WORKLOAD_CLASSES",
+    "Probe",
     "RelativeSpeed",
     "ScalingCurve",
     "WorkloadClass",
@@ -35,6 +38,9 @@ __all__ = [
     "throughput_given",
     "throughput_ratio",
 ]
+
+_ANCHOR_VCPUS: Final = 4.0
+"""Of ml.m5.xlarge, on which the speed-up of one thread to all vCPUs is anchored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +99,42 @@ class RelativeSpeed:
         return Interval.from_log_sd(mid, log_sd)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """The same container measured on a second host, beside the first (`planner.performance.second_profile`)."""
+
+    host: Host | InstanceType
+    cpus: float | None = None
+    """CPUs that the container had there; None: all."""
+    thread_speed: float
+    """Speed of one busy thread there over one on the first host."""
+    capacity_cores: float | None
+    """Throughput there with all its CPUs busy, in busy threads of the first host; None: they were never all busy."""
+    log_sd: float
+    """Of both, for what two measurements differ by."""
+
+
 def relative_speed(
-    host: Host | InstanceType, target: InstanceType, workload_class: WorkloadClass = "unknown"
+    host: Host | InstanceType,
+    target: InstanceType,
+    workload_class: WorkloadClass = "unknown",
+    probes: Sequence[Probe] = (),
 ) -> RelativeSpeed:
     """The target beside the measured host (or, where an instance was measured, beside that type).
 
-    Where the profile itself shows what the host gains from all its CPUs, `capacity_cores` over that gain says more
-    about the whole target than `throughput`, which must guess whether the host's CPUs are hyperthreads.
+    `probes` are measurements of the same container on other hosts: each tells how this workload departs from its class
+    there, and on machines like it. Where the profile itself shows what the host gains from all its CPUs,
+    `capacity_cores` over that gain says more about the whole target than `throughput`, which must guess whether the
+    host's CPUs are hyperthreads.
     """
-    source, goal = _machine(host, workload_class), _machine(target, workload_class)
-    latency = _ratio(source, goal, workload_class, "thread")
+    source, goal = machine(host, workload_class), machine(target, workload_class)
+    others = [(machine(probe.host, workload_class, probe.cpus), probe) for probe in probes]
     throughput = _ratio(source, goal, workload_class, "instance")
     row = type_speeds()[target.name]
+    sources = [source, *(other for other, _ in others)]
     return RelativeSpeed(
-        latency=latency,
-        capacity_cores=_capacity(source, goal, workload_class),
+        latency=_thread(source, goal, workload_class, others),
+        capacity_cores=_capacity(source, goal, workload_class, others),
         throughput=throughput,
         curve=ScalingCurve(
             vcpus=target.vcpus,
@@ -115,8 +142,8 @@ def relative_speed(
             at_physical_cores=row.speedup_at_physical_cores,
             at_all_vcpus=math.exp(goal.instance_ln - goal.thread_ln),
         ),
-        same_generation=source.own_generation == goal.own_generation,
-        basis=_basis(source, goal, workload_class, throughput),
+        same_generation=goal.own_generation in {each.own_generation for each in sources},
+        basis=_basis(sources, goal, workload_class, throughput),
     )
 
 
@@ -124,14 +151,14 @@ def latency_ratio(
     source: Host | InstanceType, target: InstanceType, workload_class: WorkloadClass = "unknown"
 ) -> Interval:
     """Speed of one busy thread on the target over one on the source."""
-    return _ratio(_machine(source, workload_class), _machine(target, workload_class), workload_class, "thread")
+    return _ratio(machine(source, workload_class), machine(target, workload_class), workload_class, "thread")
 
 
 def throughput_ratio(
     source: Host | InstanceType, target: InstanceType, workload_class: WorkloadClass = "unknown"
 ) -> Interval:
     """Throughput of the whole target over the whole source, all vCPUs of both busy."""
-    return _ratio(_machine(source, workload_class), _machine(target, workload_class), workload_class, "instance")
+    return _ratio(machine(source, workload_class), machine(target, workload_class), workload_class, "instance")
 
 
 def throughput_given(
@@ -143,118 +170,90 @@ def throughput_given(
 ) -> Interval:
     """Throughput of the whole target, given that of other machines with all vCPUs busy; unit: the measured one.
 
-    The best linear unbiased prediction from all measurements (ordinary kriging): a second machine of another
+    The best linear unbiased prediction from all measurements (`hardware_kriging`): a second machine of another
     generation or size tells how this workload departs from its class there. `measured_log_sd` is the repeatability of
     a measurement; with one measurement the ratio's middle is that of `throughput_ratio`.
 
     Raises ValueError without measurements or with one that is not positive.
     """
-    import numpy as np
-
     if not measured or any(throughput <= 0 for _, throughput in measured):
         raise ValueError("throughput_given needs at least one measured throughput, each above 0")
-    known = spread(workload_class, "instance")
-    machines = [_machine(source, workload_class) for source, _ in measured]
-    goal = _machine(target, workload_class)
-    own = np.array([known.noise + measured_log_sd**2 + each.instance_sd**2 for each in machines])
-    among = np.array([[known.covariance(a.place, b.place) for b in machines] for a in machines]) + np.diag(own)
-    towards = np.array([known.covariance(each.place, goal.place) for each in machines])
-    excess = np.array([math.log(throughput) for _, throughput in measured]) - [each.instance_ln for each in machines]
-    # Weights that sum to one, whatever the workload's own level: the last unknown is the Lagrange multiplier.
-    count = len(machines)
-    system = np.zeros((count + 1, count + 1))
-    system[:count, :count] = among
-    system[count, :count] = system[:count, count] = 1.0
-    solution = np.linalg.solve(system, np.append(towards, 1.0))
-    weights, multiplier = solution[:count], float(solution[count])
-    variance = known.covariance(goal.place, goal.place) + known.noise - float(weights @ towards) - multiplier
-    mid = math.exp(goal.instance_ln + float(weights @ excess))
-    return Interval.from_log_sd(mid, math.sqrt(max(variance, known.noise)) * known.z / Z90)
+    goal = machine(target, workload_class)
+    seen = [
+        _seen_whole(machine(source, workload_class), math.log(throughput), measured_log_sd)
+        for source, throughput in measured
+    ]
+    return _interval(kriged(spread(workload_class, "instance"), seen, goal.place, goal.instance_ln))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Machine:
-    """A host or type as the equations see it."""
-
-    own_generation: str | None
-    place: tuple[str, float]
-    """(generation, vCPUs) whose benchmark covariance applies."""
-    thread_ln: float
-    instance_ln: float
-    thread_sd: float
-    """Of thread_ln, for not knowing exactly what the machine is."""
-    instance_sd: float
-    words: str
+def _interval(found: tuple[float, float]) -> Interval:
+    mid_ln, log_sd = found
+    return Interval.from_log_sd(math.exp(mid_ln), log_sd)
 
 
-def _machine(machine: Host | InstanceType, workload_class: WorkloadClass) -> _Machine:
-    if isinstance(machine, InstanceType):
-        row = type_speeds()[machine.name]
-        return _Machine(
-            own_generation=row.generation,
-            place=(row.generation, machine.vcpus),
-            thread_ln=row.ln[workload_class, "thread"],
-            instance_ln=row.ln[workload_class, "instance"],
-            thread_sd=0.0,
-            instance_sd=0.0,
-            words=f"{machine.name} ({row.generation}, {machine.vcpus} vCPUs)",
-        )
-    placement = place(machine)
-    thread_ln = placement.thread_ln(workload_class)
-    placed_sd = placement.placement_sd(workload_class)
-    if machine.logical_cpus == 1:
-        instance_ln, shift, gap_sd = thread_ln, 0.0, 0.0
-    else:
-        paired = min(
-            placement.instance_ln(workload_class, machine.logical_cpus), thread_ln + math.log(machine.logical_cpus)
-        )
-        instance_ln = max(paired, thread_ln)
-        shift, gap_sd = hyperthread_gap_ln(machine, placement, instance_ln, thread_ln)
-    return _Machine(
-        own_generation=placement.generation,
-        # A host of unknown generation borrows the covariance of the middle one; placed_sd carries what is not known.
-        place=(placement.nearest_generation or "Ice Lake", machine.logical_cpus),
-        thread_ln=thread_ln,
-        instance_ln=instance_ln + shift,
-        thread_sd=placed_sd,
-        instance_sd=math.hypot(placed_sd, gap_sd),
-        words=_host_words(machine, placement, gap_sd),
+def _seen_thread(
+    source: Machine, value_ln: float, measured_sd: float, place: tuple[str, float], *, shared: bool = False
+) -> Seen:
+    return Seen(
+        place=place,
+        mean_ln=source.thread_ln,
+        value_ln=value_ln,
+        measured_sd=measured_sd,
+        placed_sd=source.thread_sd,
+        one_thread=shared,
     )
 
 
-def _host_words(host: Host, placement: Placement, gap_sd: float) -> str:
-    hidden = "; whether its CPUs are cores or hyperthreads is hidden, which widens whole-machine ratios"
-    return f"host with {host.logical_cpus} CPUs: {placement.words}{hidden if gap_sd else ''}"
+def _seen_whole(source: Machine, value_ln: float, measured_sd: float) -> Seen:
+    return Seen(
+        place=source.place,
+        mean_ln=source.instance_ln,
+        value_ln=value_ln,
+        measured_sd=measured_sd,
+        placed_sd=source.instance_sd,
+    )
 
 
-def _ratio(source: _Machine, goal: _Machine, workload_class: WorkloadClass, busy: Busy) -> Interval:
-    known = spread(workload_class, busy)
+def _ratio(source: Machine, goal: Machine, workload_class: WorkloadClass, busy: Busy) -> Interval:
     if busy == "thread":
-        log_ratio, placed_sd = goal.thread_ln - source.thread_ln, math.hypot(source.thread_sd, goal.thread_sd)
-    else:
-        log_ratio, placed_sd = goal.instance_ln - source.instance_ln, math.hypot(source.instance_sd, goal.instance_sd)
-    benchmark_sd = math.sqrt(known.variance(source.place, goal.place)) * known.z / Z90
-    return Interval.from_log_sd(math.exp(log_ratio), math.hypot(benchmark_sd, placed_sd))
+        return _thread(source, goal, workload_class, ())
+    seen = [_seen_whole(source, 0.0, 0.0)]
+    return _interval(kriged(spread(workload_class, busy), seen, goal.place, goal.instance_ln))
 
 
-def _capacity(source: _Machine, goal: _Machine, workload_class: WorkloadClass) -> Interval:
+def _thread(
+    source: Machine, goal: Machine, workload_class: WorkloadClass, others: Sequence[tuple[Machine, Probe]]
+) -> Interval:
+    """One busy thread of the goal over one of the source."""
+    seen = [_seen_thread(source, 0.0, 0.0, source.place)]
+    seen += [_seen_thread(o, math.log(probe.thread_speed), probe.log_sd, o.place) for o, probe in others]
+    return _interval(kriged(spread(workload_class, "thread"), seen, goal.place, goal.thread_ln))
+
+
+def _capacity(
+    source: Machine, goal: Machine, workload_class: WorkloadClass, others: Sequence[tuple[Machine, Probe]]
+) -> Interval:
     """The whole goal in busy threads of the source.
 
-    Its width is that of a whole-machine ratio from the 4 vCPUs on which the speed-up of one thread to all is anchored,
-    and of that anchor.
+    The source's thread counts as a machine of the 4 vCPUs on which the speed-up of one thread to all is anchored; so
+    does the thread of another host that was never kept busy as a whole.
     """
     known = spread(workload_class, "instance")
-    anchor = (source.place[0], 4.0)
-    variance = known.variance(anchor, goal.place) + known.reference_speedup_sd**2
-    log_sd = math.hypot(math.sqrt(variance) * known.z / Z90, source.thread_sd)
-    return Interval.from_log_sd(math.exp(goal.instance_ln - source.thread_ln), log_sd)
+    seen = [_seen_thread(source, 0.0, 0.0, (source.place[0], _ANCHOR_VCPUS), shared=True)]
+    for other, probe in others:
+        if probe.capacity_cores is not None:
+            seen.append(_seen_whole(other, math.log(probe.capacity_cores), probe.log_sd))
+        else:
+            anchor = (other.place[0], _ANCHOR_VCPUS)
+            seen.append(_seen_thread(other, math.log(probe.thread_speed), probe.log_sd, anchor, shared=True))
+    return _interval(kriged(known, seen, goal.place, goal.instance_ln, shared_sd=known.reference_speedup_sd))
 
 
 def _log_sd(interval: Interval) -> float:
     return math.log(interval.high / interval.low) / (2 * Z90)
 
 
-def _basis(source: _Machine, goal: _Machine, workload_class: WorkloadClass, throughput: Interval) -> str:
+def _basis(sources: Sequence[Machine], goal: Machine, workload_class: WorkloadClass, throughput: Interval) -> str:
     scores = {
         "unknown": "workload class unknown: mean of CoreMark, PassMark, and one-thread scores (Geekbench 6, zstd, "
         "PassMark) times two laws of scaling with vCPUs; memory-bound benchmarks widen the interval",
@@ -263,9 +262,11 @@ def _basis(source: _Machine, goal: _Machine, workload_class: WorkloadClass, thro
         "int8_dnn": "8-bit networks: Geekbench 6 object detection, llama.cpp prompt processing",
         "mem_bandwidth": "memory bandwidth: lmbench, PassMark memory tests",
     }[workload_class]
+    source, *others = sources
     across = "the same generation" if source.own_generation == goal.own_generation else "another generation"
     factor = math.sqrt(throughput.high / throughput.low)
+    sharpened = "".join(f" Sharpened by a profile on {other.words}." for other in others)
     return (
         f"{source.words} -> {goal.words}. {scores}. {across.capitalize()}: 90 % of held-out benchmarks lie within "
-        f"x or / {factor:.2f}. Public scores of bare EC2 instances; SageMaker's own overhead is not in them."
+        f"x or / {factor:.2f}.{sharpened} Public scores of bare EC2 instances; SageMaker's own overhead is not in them."
     )

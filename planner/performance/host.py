@@ -25,7 +25,7 @@ from planner.performance.intervals import (
     shared_doubt,
 )
 from planner.performance.limits import split
-from planner.performance.points import Points
+from planner.performance.points import FEWEST_POINTS, Points
 from planner.performance.prediction import Floats
 from planner.performance.residual import Residual, Surface, fit_residual
 from planner.performance.scaling import seconds_per_request
@@ -102,8 +102,8 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     committee = fit_committee(points)
     residual = fit_residual(points, committee.residuals)
     left_out = _left_out(committee, residual)
-    alone = left_out[: len(points)]
-    factor = inflation(*(np.concatenate(column) for column in zip(*alone, strict=True)))
+    between = [alone for alone, corner in zip(left_out, _corners(points), strict=False) if not corner]
+    factor = inflation(*(np.concatenate(column) for column in zip(*between, strict=True)))
     hull = _hull(points, committee, left_out)
     cpu_lines = _cpu_lines(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
@@ -128,6 +128,14 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
         slower=slower,
         faster=faster,
     )
+
+
+def _corners(points: Points) -> list[bool]:
+    """For each point, whether it is extreme in b and in c: the rest extrapolates to it, which says little about
+    going between. None where fewer than four would be left."""
+    extreme = [(x == x.min()) | (x == x.max()) for x in (points.records_per_request, points.concurrency)]
+    corner = extreme[0] & extreme[1]
+    return (corner if np.sum(~corner) >= FEWEST_POINTS else np.zeros_like(corner)).tolist()
 
 
 def _left_out(committee: Committee, residual: Residual) -> list[tuple[Floats, Floats]]:

@@ -3,7 +3,7 @@
     symbol   meaning                                                                          unit
     e        ln X measured - predicted by a model that never saw the point                    1
     s        standard deviation that model claimed there                                      1
-    z        e / s, for points left out alone                                                 1
+    z        e / s, for points left out alone, those at the hull's corners excepted           1
     u        spread of the committee's laws at the place                                      1
     d, g     distance to the nearest measured value in ln b or ln c; error for each e-fold of it
     h        half width of the interval on the log scale                                      1

@@ -31,7 +31,7 @@ from planner.profiling.profile import Profile
 _EDGE: Final = float(np.log(1.05))
 """A point within 5 % of the measured range is not called extrapolation."""
 _DOUBTFUL: Final = 0.03
-"""Log standard deviation: twice what a quiet machine repeats within."""
+"""Log standard deviation: a little more than a quiet machine repeats within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from planner.units import MIB, show_bytes
 SAMPLE_LIMIT_BYTES: Final = 256 * MIB
 """A larger sample is refused rather than silently cut: which part of it is typical, its owner knows."""
 _BODIES_LIMIT_BYTES: Final = 64 * MIB
-_DISTINCT_BODIES: Final = 256
+_DISTINCT_BODIES: Final = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Sample:
         """Distinct request bodies of that many records each, to be sent in turn.
 
         Neighbouring records go into one body and the next body goes on where it ended, wrapping round at the
-        end of the sample. As many bodies as the sample gives, within 256 bodies and 64 MiB. A single record
+        end of the sample. As many bodies as the sample gives, within 8,192 bodies and 64 MiB. A single record
         goes as SingleRecord sends it, without the wrapper of RecordIO or TFRecord.
         """
         count = len(self.records)
