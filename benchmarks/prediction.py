@@ -7,16 +7,18 @@ other: the error of the prediction against the mean of the two rounds, the disag
 of any model), and the share inside the 90 % interval.
 
 ``--keep DIR`` leaves the profile and the held-out rows of each server as JSON; ``--again DIR`` judges the model on
-rows kept before, without measuring.
+rows kept before, without measuring. With all servers the table, the points and, where matplotlib is installed, the
+residuals' plot go to benchmarks/results/.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from planner.profiling.host import kept_off
 from planner.profiling.payloads import read_sample
 from planner.profiling.profile import Profile
 
+RESULTS = Path(__file__).with_name("results")
 SERVERS = Path(__file__).with_name("servers")
 INSIDE = [(3, 1), (3, 3), (20, 1), (20, 2), (20, 4), (130, 1), (130, 3), (130, 4), (1000, 1), (1000, 2), (1000, 3)]
 INSIDE += [(5000, 2)]
@@ -101,8 +104,40 @@ def _about(measured: Profile, records_per_request: int) -> float:
     return nearest.throughput_records_per_s / records_per_request
 
 
-def judge(measured: Profile, rows: Sequence[Row]) -> Iterator[tuple[Row, float, bool, bool, float]]:
-    """(row, error, inside the interval, extrapolated, half width) of every held-out row."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One held-out point and what the model says of it."""
+
+    server: str
+    row: Row
+    predicted: float
+    low: float
+    high: float
+    extrapolated: bool
+
+    @property
+    def truth(self) -> float:
+        """Records per second, the mean of the rounds."""
+        return float(np.mean(self.row.rates))
+
+    @property
+    def error(self) -> float:
+        """Relative, signed."""
+        return self.predicted / self.truth - 1
+
+    @property
+    def floor(self) -> float:
+        """How far the two rounds lie apart."""
+        return abs(math.log(self.row.rates[0] / self.row.rates[1]))
+
+    @property
+    def covered(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low <= self.truth <= self.high
+
+
+def judge(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]:
+    """The model's word on every held-out row."""
     model = PerformanceModel.fit(measured)
     one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
     columns = model.predict_columns(
@@ -114,30 +149,62 @@ def judge(measured: Profile, rows: Sequence[Row]) -> Iterator[tuple[Row, float, 
         workers=None if model.workers is None else np.array(model.workers),
     )
     rate = columns.throughput_records_per_s
-    for index, row in enumerate(rows):
-        truth = float(np.mean(row.rates))
-        inside = bool(rate.low[index] <= truth <= rate.high[index])
-        half = float(np.log(rate.high[index] / rate.mid[index]))
-        yield row, float(rate.mid[index] / truth - 1), inside, bool(columns.extrapolated[index]), half
+    return [
+        Judged(
+            server=name,
+            row=row,
+            predicted=float(rate.mid[index]),
+            low=float(rate.low[index]),
+            high=float(rate.high[index]),
+            extrapolated=bool(columns.extrapolated[index]),
+        )
+        for index, row in enumerate(rows)
+    ]
 
 
-def report(name: str, measured: Profile, rows: Sequence[Row]) -> dict[str, float]:
-    """One line for the server, and its figures."""
-    judged = list(judge(measured, rows))
-    figures: dict[str, float] = {"points": float(len(measured.measurements))}
-    for regime, wanted in (("inside", False), ("beyond", True)):
-        chosen = [(row, error, held, half) for row, error, held, outside, half in judged if outside is wanted]
-        if not chosen:
-            continue
-        errors = np.abs([error for _, error, _, _ in chosen])
-        floor = [abs(np.log(row.rates[0] / row.rates[1])) for row, _, _, _ in chosen]
-        figures[f"{regime} median %"] = 100 * float(np.median(errors))
-        figures[f"{regime} p90 %"] = 100 * float(np.quantile(errors, 0.9))
-        figures[f"{regime} floor %"] = 100 * float(np.median(floor))
-        figures[f"{regime} covered %"] = 100 * float(np.mean([held for _, _, held, _ in chosen]))
-        figures[f"{regime} half width %"] = 100 * float(np.median([half for _, _, _, half in chosen]))
-    print(f"{name:16} " + "  ".join(f"{key} {value:.1f}" for key, value in figures.items()), flush=True)
-    return figures
+def line(name: str, judged: Sequence[Judged]) -> str:
+    """A row of the table."""
+    errors = 100 * np.array([point.error for point in judged])
+    widths = 100 * np.array([math.log(point.high / point.predicted) for point in judged])
+    floor = 100 * np.array([point.floor for point in judged])
+    covered = 100 * float(np.mean([point.covered for point in judged]))
+    size = np.abs(errors)
+    return (
+        f"{name:22} {len(judged):4d} {np.median(size):8.1f} {np.quantile(size, 0.9):7.1f} {np.median(errors):+8.1f} "
+        f"{np.median(floor):8.1f} {np.quantile(floor, 0.9):7.1f} {covered:8.0f} {np.median(widths):8.1f}"
+    )
+
+
+def table(judged: Sequence[Judged]) -> str:
+    """By server, and by regime: % error (median, 90th percentile, signed), % between rounds, % covered, half width."""
+    head = f"{'':22} {'n':>4} {'error':>8} {'p90':>7} {'signed':>8} {'rounds':>8} {'p90':>7} {'covered':>8} {'± %':>8}"
+    servers = sorted({point.server for point in judged})
+    groups = {name: [point for point in judged if point.server == name] for name in servers}
+    groups["all"] = list(judged)
+    groups["within measured range"] = [point for point in judged if not point.extrapolated]
+    groups["beyond it"] = [point for point in judged if point.extrapolated]
+    return "\n".join([head, *(line(name, group) for name, group in groups.items() if group)])
+
+
+def draw(judged: Sequence[Judged], path: Path) -> None:
+    """The residuals, a panel for each server: error with its 90 % interval against records per request."""
+    from matplotlib import pyplot as plt
+
+    servers = sorted({point.server for point in judged})
+    figure, axes = plt.subplots(2, -(-len(servers) // 2), figsize=(15, 6), sharex=True, sharey=True)
+    for panel, name in zip(axes.flat, servers, strict=False):
+        for point in (point for point in judged if point.server == name):
+            at = point.row.records_per_request * 1.06**point.row.concurrency
+            bar = [point.low / point.truth - 1, point.high / point.truth - 1]
+            colour = "tab:blue" if point.covered else "tab:red"
+            panel.plot([at, at], [100 * end for end in bar], color=colour, alpha=0.35, linewidth=2)
+            panel.plot(at, 100 * point.error, "^" if point.extrapolated else "o", color=colour, markersize=4)
+        panel.axhline(0, color="black", linewidth=0.6)
+        panel.set(title=name, xscale="log", ylim=(-50, 75))
+    figure.supxlabel("records per request (side by side: requests in flight; triangles: beyond the measured range)")
+    figure.supylabel("predicted / measured - 1, %, with the 90 % interval; red: missed")
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
 
 
 def main() -> None:
@@ -147,6 +214,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--again", type=Path)
     asked = parser.parse_args()
+    judged: list[Judged] = []
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder) / "sample.jsonl"
         write_sample(sample)
@@ -160,7 +228,16 @@ def main() -> None:
                 asked.keep.mkdir(parents=True, exist_ok=True)
                 (asked.keep / f"{name}.profile.json").write_text(to_json(measured))
                 (asked.keep / f"{name}.rows.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-            report(name, measured, rows)
+            found = judge(name, measured, rows)
+            print(line(name, found), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True)
+            judged += found
+    print(table(judged))
+    if len(asked.servers) == len(names()):
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "prediction.txt").write_text(table(judged) + "\n")
+        (RESULTS / "prediction.json").write_text(json.dumps([asdict(point) for point in judged], indent=1) + "\n")
+        with contextlib.suppress(ModuleNotFoundError):
+            draw(judged, RESULTS / "prediction.png")
 
 
 if __name__ == "__main__":

@@ -131,8 +131,10 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
 
 
 def _corners(points: Points) -> list[bool]:
-    """For each point, whether it is extreme in b and in c: the rest extrapolates to it, which says little about
-    going between. None where fewer than four would be left."""
+    """For each point, whether it is extreme in b and in c; none where fewer than four points would be left.
+
+    The rest extrapolates to a corner, which says little about going between.
+    """
     extreme = [(x == x.min()) | (x == x.max()) for x in (points.records_per_request, points.concurrency)]
     corner = extreme[0] & extreme[1]
     return (corner if np.sum(~corner) >= FEWEST_POINTS else np.zeros_like(corner)).tolist()
