@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from planner.campaign.bench import point_of
 from planner.campaign.profiler import profile
-from planner.campaign.resume import same_target
+from planner.campaign.resume import own_rows, same_target
 from planner.container.contract import Container, ContainerDescription
 from planner.documents import Document, Value
 from planner.errors import ProfileError
@@ -114,7 +114,7 @@ def profile_again(
         accept=accept,
         split_type=split_type,
         time_budget_s=time_budget_s,
-        points=sorted({point_of(row) for row in old.measurements}),
+        points=sorted({point_of(row) for row in own_rows(old)}),
         **session,
     )
     return new, compare(old, new)
@@ -135,10 +135,8 @@ def compare(old: Profile, new: Profile) -> ProfileComparison:
     Raises ProfileError when they are not comparable or have no point in common.
     """
     check_comparable(old, new.container, new.payload, new.host, "the old profile")
-    before = {(row.records_per_request, row.concurrency): row for row in old.measurements}
-    pairs = [
-        (before[key], row) for row in new.measurements if (key := (row.records_per_request, row.concurrency)) in before
-    ]
+    before = {point_of(row): row for row in own_rows(old)}
+    pairs = [(before[point], row) for row in own_rows(new) if (point := point_of(row)) in before]
     if not pairs:
         raise ProfileError("the two profiles have no point in common; give both the same sizes and concurrencies")
     beyond = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * len(pairs)))

@@ -11,7 +11,7 @@ from planner.campaign.adaptive import POINTS, run_adaptive
 from planner.campaign.bench import Bench, Skipped, point_of, run_points
 from planner.campaign.bodies import with_largest_body
 from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
-from planner.campaign.resume import missing_points, previous_profile
+from planner.campaign.resume import is_searched, missing_points, own_rows, previous_profile
 from planner.campaign.session import Progress as Progress  # noqa: PLC0414 - part of this module, callers take it from here
 from planner.campaign.session import measuring, open_session, probe, workers_of
 from planner.container.contract import Container
@@ -59,6 +59,7 @@ def profile(
     points: Sequence[Point] | None = None,
     question: "Question | None" = None,
     tuning: Tuning | None = None,
+    is_last: bool = True,
     output: Path | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -69,8 +70,9 @@ def profile(
     host, or the plan that `question` makes of a profile; unless sizes, concurrencies or `points` are given. The
     container is started, and stopped on every way out. `time_budget_s` is for the load: it counts from when the
     container is ready. After each point the profile so far is written to `output` (complete: false); with `resume`
-    the points that such a file holds are not measured again. Raises the errors of `planner.errors` for records,
-    container and profiling; those of a later point say that the file holds the earlier ones.
+    the points that such a file holds are not measured again; without `is_last` it stays incomplete, for what is to be
+    measured after it. Raises the errors of `planner.errors` for records, container and profiling; those of a later
+    point say that the file holds the earlier ones.
     """
     sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
     host = read_host()
@@ -84,10 +86,10 @@ def profile(
         previous = previous_profile(output, container.description, sample.payload, host)
     if (
         previous is not None
-        and previous.complete
+        and (previous.complete or is_searched(previous))
         and (design.candidates or not missing_points(design.points, previous))
     ):
-        return previous
+        return finished(previous, output) if is_last else previous
     progress(Progress(doing="calibrating the load generator"))
     load_generator = calibrate(sample.first_body(1))
     try:
@@ -98,9 +100,29 @@ def profile(
         session = _Session(
             container=container, sample=sample, design=design, so_far=begin, output=output, progress=progress
         )
-        return session.run(time_budget_s, question)
+        done = session.run(time_budget_s, question)
+        return finished(done, output) if is_last else done
     finally:
         container.stop()
+
+
+def finished(profile_: Profile, output: Path | None) -> Profile:
+    """The profile, said to be complete, in its file too."""
+    complete = profile_ if profile_.complete else replace(profile_, complete=True)
+    if output is not None and complete is not profile_:
+        write_document(output, complete)
+    return complete
+
+
+def with_row(rows: Sequence[Measurement], row: Measurement) -> tuple[Measurement, ...]:
+    """The rows and this one, which takes the place of one of the same point and setting."""
+
+    def place(other: Measurement) -> tuple[Point, float, int | None]:
+        return point_of(other), other.cpus, other.workers
+
+    if place(row) not in map(place, rows):
+        return (*rows, row)
+    return tuple(row if place(other) == place(row) else other for other in rows)
 
 
 def plan_points(
@@ -140,7 +162,7 @@ class _Session:
     progress: Callable[[Progress], None]
 
     def run(self, time_budget_s: float, question: "Question | None") -> Profile:
-        """The complete profile, written after each point."""
+        """The profile with all its points, written after each."""
         begin, skipped = self.so_far, list[Skipped]()
         deadline_s = time.monotonic() + time_budget_s
         self._show(None)
@@ -165,10 +187,10 @@ class _Session:
                 seconds_left=lambda: deadline_s - time.monotonic(),
             )
         warnings = (*self.so_far.warnings, *_session_warnings(self.so_far, apart=apart), *_skipped_warnings(skipped))
-        complete = replace(self.so_far, complete=True, best=self._best(question), warnings=warnings)
+        done = replace(self.so_far, best=self._best(question), warnings=warnings)
         if self.output is not None:
-            write_document(self.output, complete)
-        return complete
+            write_document(self.output, done)
+        return done
 
     def _outcomes(self, bench: Bench, question: "Question | None") -> Outcomes:
         """Measurements and omissions as they come."""
@@ -178,7 +200,7 @@ class _Session:
 
         begin = self.so_far
         decide = by_throughput(begin) if question is None else by_plan(begin, question)
-        return run_adaptive(self.design.points, self.design.candidates, bench, decide, held=begin.measurements)
+        return run_adaptive(self.design.points, self.design.candidates, bench, decide, held=own_rows(begin))
 
     def _best(self, question: "Question | None") -> BestPoint | None:
         """The recommendation, where the points were chosen for one."""
@@ -187,14 +209,11 @@ class _Session:
         from planner.campaign.deciding import best_point, planned_points
 
         wanted = planned_points(self.so_far, question) if question is not None else ()
-        return best_point(self.so_far.measurements, wanted)
+        return best_point(own_rows(self.so_far), wanted)
 
     def _keep(self, row: Measurement) -> None:
         """Into the profile and its file; a point that comes a second time takes the place of the first."""
-        rows = self.so_far.measurements
-        where = point_of(row)
-        others = tuple(other if point_of(other) != where else row for other in rows)
-        self.so_far = replace(self.so_far, measurements=others if where in map(point_of, rows) else (*rows, row))
+        self.so_far = replace(self.so_far, measurements=with_row(self.so_far.measurements, row))
         if self.output is not None:
             write_document(self.output, self.so_far)
         self._show(row)

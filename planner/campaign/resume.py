@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from planner.campaign.bench import point_of
 from planner.campaign.points import Point
 from planner.container.contract import ContainerDescription
 from planner.documents import read_document
 from planner.errors import ProfileError
-from planner.profiling.profile import Host, Payload, Profile
+from planner.profiling.profile import Host, Measurement, Payload, Profile
 
 
 def same_target(old: ContainerDescription, new: ContainerDescription) -> bool:
@@ -50,8 +51,19 @@ def previous_profile(path: Path, container: ContainerDescription, payload: Paylo
     return profile
 
 
+def own_rows(profile: Profile) -> tuple[Measurement, ...]:
+    """The measurements under the container's own limit and workers; those of a cross-section stand beside them."""
+    most = max((row.cpus for row in profile.measurements), default=0.0)
+    own = profile.container.workers
+    return tuple(row for row in profile.measurements if row.cpus == most and row.workers in {None, own})
+
+
+def is_searched(profile: Profile) -> bool:
+    """Whether its own session came to its end, the search for the largest body; a cross-section may be missing yet."""
+    return profile.largest_body_bytes is not None
+
+
 def missing_points(planned: Sequence[Point], profile: Profile | None) -> tuple[Point, ...]:
-    """The planned points that the profile does not hold, in order."""
-    rows = profile.measurements if profile is not None else ()
-    held = {(row.records_per_request, row.concurrency) for row in rows}
-    return tuple(p for p in planned if (p.records_per_request, p.concurrency) not in held)
+    """The planned points that the profile does not hold under the container's own limit and workers, in order."""
+    held = {point_of(row) for row in (own_rows(profile) if profile is not None else ())}
+    return tuple(point for point in planned if point not in held)

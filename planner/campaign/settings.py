@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from planner.campaign.bench import Bench, run_points
+from planner.campaign.bench import Bench, Skipped, run_points
 from planner.campaign.points import Point, records_ladder
 from planner.campaign.session import measuring, open_session, probe, workers_of
 from planner.container.contract import Container
@@ -18,6 +18,8 @@ from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile,
 OpenContainer: TypeAlias = Callable[[Mapping[str, str]], Container]
 """Environment variables to add to those that were given -> the container, not yet started."""
 
+TRIED_ERRORS: Final = (ContainerStartError, ContainerDiedError, InvocationError, ResponseMismatchError)
+"""What a container may answer a setting with: that setting has then failed, and others may be tried."""
 SHORTEST_TRIAL_S: Final = 1.0
 SLOW_SHARE: Final = 0.6
 """A large request may take so much of the trial: it is what settings differ in."""
@@ -41,8 +43,10 @@ def trying(
         container = open_container(setting)
         try:
             opening = open_session(container, sample, host, load_generator)
-            rows = _measured(container, sample, opening, max(SHORTEST_TRIAL_S, time_s))
-        except (ContainerStartError, ContainerDiedError, InvocationError, ResponseMismatchError) as error:
+            points = inner_points(sample, workers_of(container, host))
+            outcomes = measure_points(container, sample, opening, points, time_s=max(SHORTEST_TRIAL_S, time_s))
+            rows = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+        except TRIED_ERRORS as error:
             reason = str(error).partition("\n")[0]
             return Trial(environment=dict(setting), throughput_records_per_s=None, reason=reason)
         finally:
@@ -62,9 +66,18 @@ def trying(
     return try_setting
 
 
-def _measured(container: Container, sample: Sample, opening: Profile, time_s: float) -> list[Measurement]:
-    """The inner points, as far as they fit into the time."""
+def measure_points(
+    container: Container,
+    sample: Sample,
+    opening: Profile,
+    points: Sequence[Point],
+    *,
+    time_s: float,
+    keep: Callable[[Measurement], None] = lambda _: None,
+) -> list[Measurement | Skipped]:
+    """The points of a started container, as far as they fit into the time, each handed to `keep` as it comes."""
     deadline_s = time.monotonic() + time_s
+    outcomes = []
     with kept_off(container.description.cpu_set or ()) as apart:
         bench = Bench(
             workers=workers_of(container, opening.host),
@@ -73,5 +86,8 @@ def _measured(container: Container, sample: Sample, opening: Profile, time_s: fl
             seconds_left=lambda: deadline_s - time.monotonic(),
             slow_share=SLOW_SHARE,
         )
-        outcomes = list(run_points(inner_points(sample, workers_of(container, opening.host)), bench))
-    return [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+        for outcome in run_points(points, bench):
+            if isinstance(outcome, Measurement):
+                keep(outcome)
+            outcomes.append(outcome)
+    return outcomes

@@ -1,5 +1,6 @@
 """What several commands share: where results go, which container, values with units."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -57,6 +58,21 @@ class _CountList(click.ParamType[tuple[int, ...]]):
         return counts
 
 
+class _CpuList(click.ParamType[tuple[float, ...]]):
+    name = "n,n,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            limits = tuple(sorted({float(part) for part in value.split(",")}))
+        except ValueError:
+            self.fail(f"{value!r} is not a number of CPUs or a list of them such as 0.5,1,2", param, ctx)
+        if not limits[0] > 0 or not math.isfinite(limits[-1]):
+            self.fail(f"{value!r}: a container needs more than 0 CPUs", param, ctx)
+        return limits
+
+
 SPLIT_TYPES = ("None", "Line", "RecordIO", "TFRecord")
 COMPRESSION_TYPES = ("None", "Gzip")
 """Those of `planner.records.dataset`, spelt out because importing it would make `--help` wait for numpy."""
@@ -70,6 +86,13 @@ SIZE = _Size()
 """``2g``, ``512m``, ``6MiB`` -> bytes."""
 COUNT_LIST = _CountList()
 """``1,16,256`` -> ascending tuple of distinct counts."""
+
+CPU_LIST = _CpuList()
+"""``2`` or ``0.5,1,2`` -> ascending tuple of distinct CPU limits."""
+CPUS_HELP = (
+    "CPUs the container may use. It is pinned to a whole number; a fraction is a quota on top, which halts it within "
+    "each 100 ms, and takes an IMAGE or root on Linux."
+)
 
 
 def stderr_console() -> "Console":
@@ -136,6 +159,29 @@ def pair_option(*names: str, help_: str) -> Callable[[C], C]:
 
 def container_options(command: C) -> C:
     """Add the argument and options that say which container to use: `CONTAINER_CHOICE`, for `opened_container`."""
+    return _container_options(
+        command, click.option("--cpus", type=click.FloatRange(min=0, min_open=True), help=CPUS_HELP)
+    )
+
+
+def measured_container_options(command: C) -> C:
+    """The same where several CPU limits and worker counts may be listed: `cpus` is a tuple then, and `workers` too."""
+    workers = click.option(
+        "--workers",
+        type=COUNT_LIST,
+        help="Worker processes to measure with, by the variable that sets them: most points with the container's own "
+        "number (else the nearest to it), a few with each other one.",
+    )
+    cpus = click.option(
+        "--cpus",
+        type=CPU_LIST,
+        help=f"{CPUS_HELP} Of a list such as 0.5,1,2 the largest gets most points and each other one a few, from "
+        "which the model learns how throughput grows with CPUs.",
+    )
+    return _container_options(workers(command), cpus)
+
+
+def _container_options(command: C, cpus: Callable[[C], C]) -> C:
     options = [
         click.argument("image", required=False),
         click.option(
@@ -159,12 +205,7 @@ def container_options(command: C) -> C:
             is_flag=True,
             help="Let an IMAGE reach the network; without it only this machine is reached from inside.",
         ),
-        click.option(
-            "--cpus",
-            type=click.FloatRange(min=0, min_open=True),
-            help="CPUs the container may use. It is pinned to a whole number; only an IMAGE takes a fraction, as a "
-            "quota that halts it within each 100 ms.",
-        ),
+        cpus,
         click.option("--memory", type=SIZE, help="Memory the container may use, such as 2g."),
         click.option(
             "--startup-timeout",

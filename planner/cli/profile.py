@@ -13,8 +13,8 @@ from planner.cli.options import (
     DURATION,
     SPLIT_TYPES,
     OutputFormat,
-    container_options,
     emit,
+    measured_container_options,
     opened_container,
     output_options,
     stderr_console,
@@ -63,15 +63,25 @@ def shown_progress(console: "Console") -> "Iterator[Callable[[Progress], None]]"
         yield show
 
 
-def _resolved(container: "Container", payload: Path, content_type: str, split_type: str, time_budget: float) -> str:
+def _resolved(
+    container: "Container",
+    cpus: tuple[float, ...],
+    workers: tuple[int, ...],
+    *,
+    payload: Path,
+    content_type: str,
+    split_type: str,
+    time_budget: float,
+) -> str:
     """What is about to be measured, in one line."""
     from planner.units import show_bytes, show_seconds
 
     about = container.description
+    counts = workers or ((about.workers,) if about.workers is not None else ())
     limits = [
-        f"{about.limits.cpus:g} CPU" if about.limits.cpus is not None else "all CPUs",
+        " and ".join(f"{limit:g}" for limit in cpus) + " CPU" if cpus else "all CPUs",
         *([show_bytes(about.limits.memory_bytes)] if about.limits.memory_bytes is not None else []),
-        *([f"{about.workers} workers"] if about.workers is not None else []),
+        *([" and ".join(map(str, counts)) + " workers"] if counts else []),
     ]
     return (
         f"Profiling {about.backend} {about.target} ({', '.join(limits)}) with {payload} "
@@ -86,6 +96,7 @@ Examples:
   planner profile my-image:1 --model-dir model.tar.gz --payload sample.csv --cpus 2 --memory 4g -o profile.json
   planner profile --model-dir model.tar.gz --payload sample.jsonl -o profile.json
   planner profile --model-dir model/ --payload sample.csv --cpus 1 --env OMP_NUM_THREADS=1 -o profile.json
+  planner profile --model-dir model/ --payload sample.csv --cpus 1,2 --workers 1,2,4 -o profile.json
   planner profile --command "python serve.py" --payload images/ --split-type None --content-type image/jpeg
   planner profile --model-dir model/ --payload sample.csv --tune OMP_NUM_THREADS=1,2 \\
       --tune SAGEMAKER_MODEL_SERVER_WORKERS=1:8 -o profile.json
@@ -95,7 +106,7 @@ Examples:
 
 A session that was interrupted is gone on from by the same command with --resume.""",
 )
-@container_options
+@measured_container_options
 @click.option(
     "--payload",
     type=click.Path(path_type=Path),
@@ -162,6 +173,9 @@ def command(
     last two points measured are those about to be recommended. Then the largest body that is accepted is looked for.
     The profile keeps throughput with its 90 % interval, every latency, CPU seconds, memory and what is suspicious.
 
+    With several --cpus or --workers the container is started again for each other one and measured at four points;
+    the time is shared as points are, 16 to 4.
+
     IMAGE is run by Docker as the service runs it: `docker run IMAGE serve`, the model read-only in /opt/ml/model. It
     has to be on the engine (DOCKER_HOST, or this machine's): nothing is pulled.
     """
@@ -169,13 +183,26 @@ def command(
     container_choice = {name: others.pop(name) for name in CONTAINER_CHOICE}
     question = asked_plan({name: others.pop(name) for name in PLAN_CHOICE})
     content_type = content_type or content_type_of(payload)
+    cpus, workers = container_choice.pop("cpus") or (), others.pop("workers") or ()
+
+    def open_at(limit: float | None, more: "Mapping[str, str]") -> "Container":
+        return opened_container(**{**container_choice, "cpus": limit, "env": {**container_choice["env"], **more}})
 
     def open_container(more: "Mapping[str, str]") -> "Container":
-        return opened_container(**{**container_choice, "env": {**container_choice["env"], **more}})
+        return open_at(max(cpus, default=None), more)
 
     container = open_container({})
     console = stderr_console()
-    console.print(_resolved(container, payload, content_type, others["split_type"], time_budget), markup=False)
+    told = _resolved(
+        container,
+        cpus,
+        workers,
+        payload=payload,
+        content_type=content_type,
+        split_type=others["split_type"],
+        time_budget=time_budget,
+    )
+    console.print(told, markup=False)
     session = {
         "payload": payload,
         "content_type": content_type,
@@ -192,6 +219,10 @@ def command(
             from planner.campaign.tuned import profile_tuned
 
             document = profile_tuned(open_container, tune, trials=tune_trials, question=question, **session)
+        elif len(cpus) > 1 or workers:
+            from planner.campaign.across import profile_across
+
+            document = profile_across(open_at, cpus=cpus, workers=workers, question=question, **session)
         else:
             from planner.campaign.profiler import profile
 
@@ -213,6 +244,12 @@ def _check_usage(others: dict[str, Any], *, tune: dict[str, Any], compares: bool
         raise click.UsageError("--tune needs --output: the settings tried are kept in a journal beside it.")
     if tune and others["url"] is not None:
         raise click.UsageError("--tune restarts the container, which a server at --url does not allow.")
+    several = len(others["cpus"] or ()) > 1 or others["workers"]
+    if several and (tune or compares):
+        raise click.UsageError(
+            "--tune and --compare measure one CPU limit and worker count at a time; leave --workers out and give "
+            "--cpus one number."
+        )
     if compares and (tune or others["dataset_path"] or others["records_per_request"] or others["concurrency"]):
         raise click.UsageError(
             "--compare measures the points of the old profile; leave out --tune, --dataset, --records-per-request and "

@@ -20,6 +20,8 @@ from typing import IO, Literal
 
 _serial = itertools.count()
 _REMOVAL_S = 2.0
+_PERIOD_US = 100_000
+"""Of a quota: the kernel's default and Docker's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,22 +80,36 @@ def hierarchies(mountinfo: str, own_groups: str) -> list[Hierarchy]:
 
 
 class Cgroup(ABC):
-    """The groups of one container in the hierarchies that count CPU time and memory."""
+    """The groups of one container in the hierarchies that count CPU time and memory, and halt it for a quota."""
 
     source: Literal["cgroup-v1", "cgroup-v2"]
 
-    def __init__(self, *, cpu: Path, memory: Path) -> None:
+    def __init__(self, *, cpu: Path, memory: Path, quota: Path | None = None) -> None:
+        """`quota`: the group whose ``cpu.stat`` counts halts; None: it cannot have a quota."""
         self._cpu = cpu
         self._memory = memory
+        self._quota = quota
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """A process joins by writing its number into ``cgroup.procs`` of each."""
-        return tuple(dict.fromkeys((self._cpu, self._memory)))
+        return tuple(dict.fromkeys(path for path in (self._cpu, self._memory, self._quota) if path is not None))
 
     @abstractmethod
     def limit_memory(self, count: int) -> None:
         """Kill what goes beyond `count` bytes; no swap on top. Raises OSError."""
+
+    @abstractmethod
+    def limit_cpus(self, cpus: float) -> None:
+        """Halt it once it has used `cpus` x 100 ms of CPU time within 100 ms, to the end of these. Raises OSError."""
+
+    def throttled(self) -> tuple[int, float]:
+        """Periods of 100 ms in which the quota halted it, and the seconds that its threads stood still, summed."""
+        if self._quota is None:
+            return 0, 0.0
+        fields = read_fields(self._quota / "cpu.stat")
+        seconds = fields["throttled_time"] / 1e9 if "throttled_time" in fields else fields["throttled_usec"] / 1e6
+        return fields["nr_throttled"], seconds
 
     @abstractmethod
     def cpu_s(self) -> float:
@@ -144,6 +160,13 @@ class CgroupV1(Cgroup):
         with contextlib.suppress(OSError):  # absent without swap accounting
             (self._memory / "memory.memsw.limit_in_bytes").write_text(str(count))
 
+    def limit_cpus(self, cpus: float) -> None:
+        """``cpu.cfs_quota_us`` of each ``cpu.cfs_period_us``. Raises OSError."""
+        if self._quota is None:
+            raise FileNotFoundError("the group is not in a hierarchy with the cpu controller")
+        (self._quota / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
+        (self._quota / "cpu.cfs_quota_us").write_text(str(round(cpus * _PERIOD_US)))
+
     def cpu_s(self) -> float:
         """``cpuacct.usage``, which is in nanoseconds."""
         return int((self._cpu / "cpuacct.usage").read_text()) / 1e9
@@ -179,7 +202,7 @@ class CgroupV2(Cgroup):
     source = "cgroup-v2"
 
     def __init__(self, *, cpu: Path, memory: Path) -> None:
-        super().__init__(cpu=cpu, memory=memory)
+        super().__init__(cpu=cpu, memory=memory, quota=cpu)
         self._peak: IO[bytes] | None = None
         with contextlib.suppress(OSError):  # memory.peak: Linux 5.19; resettable per open file: 6.12
             self._peak = (memory / "memory.peak").open("r+b", buffering=0)
@@ -199,6 +222,10 @@ class CgroupV2(Cgroup):
         (self._memory / "memory.max").write_text(str(count))
         with contextlib.suppress(OSError):  # absent without swap accounting
             (self._memory / "memory.swap.max").write_text("0")
+
+    def limit_cpus(self, cpus: float) -> None:
+        """``cpu.max``: quota and period in microseconds. Raises OSError."""
+        (self._cpu / "cpu.max").write_text(f"{round(cpus * _PERIOD_US)} {_PERIOD_US}")
 
     def cpu_s(self) -> float:
         """``usage_usec`` of cpu.stat, in microseconds."""
@@ -231,9 +258,10 @@ class CgroupV2(Cgroup):
             self._peak = None
 
 
-def make_cgroup(mounted: Sequence[Hierarchy] | None = None) -> Cgroup:
-    """A new, empty group that counts CPU time and memory.
+def make_cgroup(mounted: Sequence[Hierarchy] | None = None, *, with_quota: bool = False) -> Cgroup:
+    """A new, empty group that counts CPU time and memory, and can have a CPU quota where that is asked for.
 
+    Without that it stays out of v1's cpu hierarchy, where its processes would share the CPUs as one group.
     Raises OSError where there is no such hierarchy or this user may not make groups in it.
     """
     if mounted is None:
@@ -241,18 +269,22 @@ def make_cgroup(mounted: Sequence[Hierarchy] | None = None) -> Cgroup:
     name = f"batch-transform-planner-{os.getpid()}-{next(_serial)}"
     one = {name: h.folder for h in mounted if h.version == 1 for name in h.controllers}
     two = next((h.folder for h in mounted if h.version == 2 and {"cpu", "memory"} <= h.controllers), None)
-    if {"cpuacct", "memory"} <= one.keys():
-        cpu, memory = one["cpuacct"] / name, one["memory"] / name
-    elif two is not None:
-        cpu = memory = two / name
-    else:
-        raise FileNotFoundError("no cgroup hierarchy with the cpu and memory controllers is mounted")
+    parts = {"cpu": "cpuacct", "memory": "memory"} | ({"quota": "cpu"} if with_quota else {})
+    if set(parts.values()) <= one.keys():
+        return _made(CgroupV1, **{part: one[controller] / name for part, controller in parts.items()})
+    if two is not None:
+        return _made(CgroupV2, cpu=two / name, memory=two / name)
+    raise FileNotFoundError("no cgroup hierarchy with the cpu and memory controllers is mounted")
+
+
+def _made(kind: type[CgroupV1] | type[CgroupV2], **folders: Path) -> Cgroup:
+    """The group with these folders, which are made; none is left when that fails."""
     made: list[Path] = []
     try:
-        for folder in dict.fromkeys((cpu, memory)):
+        for folder in dict.fromkeys(folders.values()):
             folder.mkdir()
             made.append(folder)
-        return CgroupV1(cpu=cpu, memory=memory) if cpu != memory else CgroupV2(cpu=cpu, memory=memory)
+        return kind(**folders)
     except BaseException:
         for folder in made:
             folder.rmdir()

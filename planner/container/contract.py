@@ -16,8 +16,8 @@ class Limits(Value, frozen=True, kw_only=True):
     """What the container may use of the host."""
 
     cpus: float | None = None
-    """Whole CPUs it is pinned to; None: all of the host's. A fraction, which only Docker takes, is a quota: the share
-    of each 100 ms after which the container is halted."""
+    """Whole CPUs it is pinned to; None: all of the host's. A fraction is a quota: the share of each 100 ms after which
+    the container is halted; it takes Docker, or root on Linux."""
     memory_bytes: int | None = None
     cpu_set: tuple[int, ...] | None = None
     """Numbers of those CPUs, where the caller chooses them (several containers side by side); None: the last ones."""

@@ -1,11 +1,15 @@
 """Which CPUs a container is pinned to."""
 
+import math
 import os
 from pathlib import Path
+from typing import Final
 
 from planner.container.contract import Limits
 from planner.errors import ContainerLimitError
 
+LEAST_CPUS: Final = 0.01
+"""The kernel takes no quota below 1 ms of each 100 ms."""
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
@@ -26,13 +30,19 @@ def _place(cpu: int) -> tuple[int, int, int]:
         return 0, cpu, cpu
 
 
+def quota_of(limits: Limits) -> float | None:
+    """CPU seconds per second that the container may use, where they are a fraction; None: no quota is needed."""
+    return None if limits.cpus is None or limits.cpus == int(limits.cpus) else limits.cpus
+
+
 def choose_cpus(limits: Limits) -> tuple[int, ...] | None:
     """The CPUs for a container with these limits; None: not pinned.
 
     Whole CPUs by affinity rather than a quota: a quota of the kernel's scheduler lets the server run full speed and
-    then halts it for the rest of each 100 ms, which makes its latency bimodal, and thread pools still see every CPU.
-    The last CPUs are taken, hyperthreads of one core together (as an instance type's vCPUs are), which leaves the
-    first, where interrupts usually land, to the load generator. Raises ContainerLimitError.
+    then halts it for the rest of each 100 ms, which makes its latency bimodal. A fraction is pinned to the next whole
+    number, so that thread pools see no more, and is a quota on those. The last CPUs are taken, hyperthreads of one
+    core together (as an instance type's vCPUs are), which leaves the first, where interrupts usually land, to the
+    load generator. Raises ContainerLimitError.
     """
     available = available_cpus()
     if limits.cpu_set is not None and hasattr(os, "sched_setaffinity"):
@@ -41,15 +51,15 @@ def choose_cpus(limits: Limits) -> tuple[int, ...] | None:
         return limits.cpu_set
     if limits.cpus is None:
         return None
-    if limits.cpus != int(limits.cpus) or limits.cpus < 1:
+    if limits.cpus < LEAST_CPUS:
         raise ContainerLimitError(
-            f"a limit of {limits.cpus:g} CPUs cannot be imposed on a process: it is pinned to whole CPUs. "
-            f"Ask for a whole number from 1 to {len(available)}."
+            f"a limit of {limits.cpus:g} CPUs cannot be imposed: the kernel takes no less than {LEAST_CPUS:g}. "
+            f"Ask for a number from there to {len(available)}."
         )
-    count = int(limits.cpus)
+    count = math.ceil(limits.cpus)
     if count > len(available):
         raise ContainerLimitError(
-            f"a limit of {count} CPUs is more than the {len(available)} that this process may use. "
+            f"a limit of {limits.cpus:g} CPUs is more than the {len(available)} that this process may use. "
             f"Ask for at most {len(available)}; larger instance types are predicted, not measured."
         )
     if not hasattr(os, "sched_setaffinity"):

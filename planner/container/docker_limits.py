@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.container.contract import Limits
-from planner.container.cpus import choose_cpus
+from planner.container.cpus import LEAST_CPUS, choose_cpus
 from planner.container.docker_engine import Engine
 from planner.errors import ContainerLimitError
 
 _NANO: int = 10**9
-_LEAST_CPUS = 0.01
-"""The kernel takes no quota below 1 ms of each 100 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +46,8 @@ def share_cpus(limits: Limits, engine: Engine) -> CpuShare:
     """
     cpus = limits.cpus
     if cpus is not None and cpus != int(cpus) and limits.cpu_set is None:
-        if not _LEAST_CPUS <= cpus <= engine.cpus:
-            raise ContainerLimitError(f"a limit of {cpus:g} CPUs is not between {_LEAST_CPUS} and {engine.cpus}.")
+        if not LEAST_CPUS <= cpus <= engine.cpus:
+            raise ContainerLimitError(f"a limit of {cpus:g} CPUs is not between {LEAST_CPUS} and {engine.cpus}.")
         return CpuShare(quota_cpus=cpus)
     if engine.is_native:
         chosen = choose_cpus(limits)

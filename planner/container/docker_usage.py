@@ -18,7 +18,6 @@ from planner.container.cgroup import (
     Hierarchy,
     MemoryReading,
     hierarchies,
-    read_fields,
 )
 from planner.container.contract import Usage
 from planner.container.usage import CgroupMeter, Sampler
@@ -56,10 +55,9 @@ class ForeignCgroup(Cgroup):
 
     def __init__(self, group: CgroupV1 | CgroupV2, *, cpu: Path, memory: Path, quota: Path) -> None:
         """Quota: folder with the ``cpu.stat`` that counts throttling."""
-        super().__init__(cpu=cpu, memory=memory)
+        super().__init__(cpu=cpu, memory=memory, quota=quota)
         self.source = group.source
         self._group = group
-        self._quota = quota
         self._cpu_s = 0.0
         self._reading = MemoryReading(usage_bytes=0, file_bytes=0, high_water_bytes=0)
         self._kills = 0
@@ -68,6 +66,10 @@ class ForeignCgroup(Cgroup):
     def limit_memory(self, count: int) -> None:
         """Not ours to limit: the engine does."""
         raise PermissionError(f"a limit of {count} bytes is for the engine to set")
+
+    def limit_cpus(self, cpus: float) -> None:
+        """Not ours to limit: the engine does."""
+        raise PermissionError(f"a limit of {cpus:g} CPUs is for the engine to set")
 
     def cpu_s(self) -> float:
         """As the group counts."""
@@ -88,13 +90,9 @@ class ForeignCgroup(Cgroup):
         return self._kills
 
     def throttled(self) -> tuple[int, float]:
-        """Periods in which a quota halted it, and the seconds that its threads stood still, summed."""
-        try:
-            fields = read_fields(self._quota / "cpu.stat")
-        except OSError:
-            return self._throttled
-        seconds = fields["throttled_time"] / 1e9 if "throttled_time" in fields else fields["throttled_usec"] / 1e6
-        self._throttled = (fields["nr_throttled"], seconds)
+        """As the group counts."""
+        with contextlib.suppress(OSError):
+            self._throttled = super().throttled()
         return self._throttled
 
     def release(self) -> None:
@@ -139,18 +137,12 @@ class VisibleUsage:
     """Usage read from the container's own control groups."""
 
     def __init__(self, cgroup: ForeignCgroup, *, has_quota: bool) -> None:
-        self._cgroup = cgroup
-        self._has_quota = has_quota
-        self._meter = CgroupMeter(cgroup)
+        self._meter = CgroupMeter(cgroup, has_quota=has_quota)
         self._meter.begin(0)
 
     def usage(self) -> Usage:
         """What the groups have counted up to now."""
-        usage = self._meter.usage()
-        if not self._has_quota:
-            return usage
-        periods, seconds = self._cgroup.throttled()
-        return replace(usage, throttled_periods=periods, throttled_s=seconds)
+        return self._meter.usage()
 
     def reset_memory_peak(self) -> None:
         """Start a new peak from what is in use now."""

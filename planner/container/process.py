@@ -16,7 +16,7 @@ from typing import Final
 
 from planner.container import supervisor
 from planner.container.contract import Address, ContainerDescription, Limits, Startup, Usage
-from planner.container.cpus import choose_cpus
+from planner.container.cpus import choose_cpus, quota_of
 from planner.container.hosting import HttpContainer, why_not_ready
 from planner.container.ports import free_port, refuse_taken_port
 from planner.container.usage import Accounting, UsageMeter, open_meter
@@ -62,6 +62,8 @@ class ProcessContainer(HttpContainer):
         self._startup_timeout_s = startup_timeout_s
         self._accounting: Accounting = accounting
         self._cpu_set = choose_cpus(self._limits)
+        if quota_of(self._limits) is not None:
+            open_meter(self._limits, accounting).close()  # refused here rather than at the start
         self._address: Address | None = None
         self._scratch: Path | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None

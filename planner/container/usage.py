@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 from planner.container import tree
 from planner.container.cgroup import Cgroup, make_cgroup
 from planner.container.contract import Limits, Usage
+from planner.container.cpus import quota_of
 from planner.errors import ContainerLimitError
 from planner.units import show_bytes
 
@@ -84,8 +85,9 @@ class Sampler:
 class CgroupMeter:
     """Usage of a control group."""
 
-    def __init__(self, cgroup: Cgroup) -> None:
+    def __init__(self, cgroup: Cgroup, *, has_quota: bool = False) -> None:
         self._cgroup = cgroup
+        self._has_quota = has_quota
         self._lock = threading.Lock()
         self._file_bytes = 0
         self._peak_bytes = 0
@@ -114,10 +116,13 @@ class CgroupMeter:
     def usage(self) -> Usage:
         """What the group has used up to now."""
         in_use = self.sample()
+        periods, seconds = self._cgroup.throttled() if self._has_quota else (None, None)
         return Usage(
             cpu_s=self._cgroup.cpu_s(),
             memory_bytes=in_use,
             memory_peak_bytes=self._peak_bytes,
+            throttled_periods=periods,
+            throttled_s=seconds,
             source=self._cgroup.source,
         )
 
@@ -192,27 +197,36 @@ class ProcessTreeMeter:
 def open_meter(limits: Limits, accounting: Accounting = "auto") -> UsageMeter:
     """A meter for a container about to start: a control group where one can be made, else the process tree.
 
-    Raises ContainerLimitError when a memory limit is asked for and no control group can impose it (a limit on
-    address space is another thing: it also counts what is mapped and never touched).
+    Raises ContainerLimitError when a memory limit or a fraction of a CPU is asked for and no control group can impose
+    it (a limit on address space is another thing: it also counts what is mapped and never touched).
     """
+    quota = quota_of(limits)
     try:
         if accounting == "process-tree":
             raise PermissionError("accounting by the process tree was asked for")
-        cgroup = make_cgroup()
+        cgroup = make_cgroup(with_quota=quota is not None)
     except OSError as error:
         if limits.memory_bytes is not None:
             raise ContainerLimitError(
                 f"a memory limit of {show_bytes(limits.memory_bytes)} needs a control group, and none can be made "
                 f"here: {error}. Run as root, or leave the memory limit out: use is measured either way."
             ) from error
+        if quota is not None:
+            raise ContainerLimitError(
+                f"a limit of {quota:g} CPUs is a quota, which needs a control group, and none can be made here: "
+                f"{error}. Run as root on Linux, ask for a whole number of CPUs, or profile an IMAGE."
+            ) from error
         return ProcessTreeMeter()
     try:
         if limits.memory_bytes is not None:
             cgroup.limit_memory(limits.memory_bytes)
+        if quota is not None:
+            cgroup.limit_cpus(quota)
     except OSError as error:
         cgroup.close()
+        asked = [show_bytes(limits.memory_bytes)] if limits.memory_bytes is not None else []
+        asked += [f"{quota:g} CPUs"] if quota is not None else []
         raise ContainerLimitError(
-            f"a memory limit of {show_bytes(limits.memory_bytes or 0)} was refused by the kernel: {error}. "
-            "Ask for another amount."
+            f"a limit of {' and '.join(asked)} was refused by the kernel: {error}. Ask for another amount."
         ) from error
-    return CgroupMeter(cgroup)
+    return CgroupMeter(cgroup, has_quota=quota is not None)

@@ -147,6 +147,8 @@ class BestPoint(Value, frozen=True, kw_only=True):
 
     records_per_request: int
     concurrency: int
+    workers: int | None = None
+    """Where another worker count than the container's own measured better; None: its own."""
     throughput_records_per_s: Interval
     latency_s: float
     """Mean."""

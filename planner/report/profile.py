@@ -1,7 +1,7 @@
 """A profile as people read it: what was measured on what, one row per point, what to be wary of."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from planner.profiling.profile import Measurement, Profile
@@ -32,14 +32,21 @@ def render(profile: Profile) -> "RenderableType":
 
 def _best(profile: Profile) -> str:
     """The point that is recommended, or the fastest where points were given."""
-    rows = {(row.records_per_request, row.concurrency): row for row in profile.measurements}
+    most = max(row.cpus for row in profile.measurements)
     best = profile.best
     if best is None:
         fastest = max(profile.measurements, key=lambda row: row.throughput_records_per_s)
         return f"Fastest: {one_line(fastest)}"
-    row = rows[best.records_per_request, best.concurrency]
+    workers = best.workers or profile.container.workers
+    row = next(
+        row
+        for row in profile.measurements
+        if (row.records_per_request, row.concurrency, row.cpus) == (best.records_per_request, best.concurrency, most)
+        and row.workers in {None, workers}
+    )
     what = "Best measured point" if best.objective == "throughput" else "Measured where the cheapest plan lies"
-    return f"{what}: {one_line(row)}, {show_seconds(best.latency_s)} each"
+    with_ = f" with {best.workers} workers" if best.workers is not None else ""
+    return f"{what}{with_}: {one_line(row)}, {show_seconds(best.latency_s)} each"
 
 
 def _largest_body(profile: Profile) -> list[str]:
@@ -111,7 +118,23 @@ def _quantile(ascending: list[float], probability: float) -> float:
 
 
 def _sorted(profile: Profile) -> list[Measurement]:
-    return sorted(profile.measurements, key=lambda row: (row.records_per_request, row.concurrency))
+    """Those of the profile's own setting first, then setting by setting."""
+
+    def place(row: Measurement) -> tuple[float, bool, int, int, int]:
+        is_other = row.workers not in {None, profile.container.workers}
+        return -row.cpus, is_other, row.workers or 0, row.records_per_request, row.concurrency
+
+    return sorted(profile.measurements, key=place)
+
+
+def _settings(profile: Profile) -> dict[str, Callable[[Measurement], str]]:
+    """Columns for what was varied besides the points: heading -> cell."""
+    columns: dict[str, Callable[[Measurement], str]] = {}
+    if len({row.cpus for row in profile.measurements}) > 1:
+        columns["\nCPUs"] = lambda row: f"{row.cpus:g}"
+    if len({row.workers for row in profile.measurements}) > 1:
+        columns["\nworkers"] = lambda row: "-" if row.workers is None else f"{row.workers}"
+    return columns
 
 
 def _facts(profile: Profile) -> "Table":
@@ -122,7 +145,7 @@ def _facts(profile: Profile) -> "Table":
     cores = f"{host.logical_cpus} CPUs, {show_bytes(host.memory_bytes)}"
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 0, 0))
     table.add_row("container", Text(f"{about.backend} {about.target}"))
-    limits = f"pinned to {about.limits.cpus:g} CPU" if about.limits.cpus is not None else "no CPU limit"
+    limits = f"{about.limits.cpus:g} CPU" if about.limits.cpus is not None else "no CPU limit"
     workers = f", {about.workers} workers" if about.workers is not None else ""
     table.add_row("limits", f"{limits}{workers}")
     table.add_row("host", Text(f"{host.cpu_model} (family {host.cpu_family}, model {host.cpu_model_number}), {cores}"))
@@ -140,17 +163,19 @@ def _facts(profile: Profile) -> "Table":
 
 
 def _points(profile: Profile) -> "Table":
-    """One row per point; narrow enough for 80 columns."""
+    """One row per point; narrow enough for 80 columns where one setting was measured."""
     from rich.table import Table
 
+    settings = _settings(profile)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in _HEADINGS:
+    for heading in ("", *settings, *_HEADINGS):
         table.add_column(heading, justify="right", no_wrap=True)
     for index, row in enumerate(_sorted(profile), start=1):
         latencies = sorted(row.latency_s)
         cpu_s = row.cpu_s_per_record
         table.add_row(
             f"{index}",
+            *(cell(row) for cell in settings.values()),
             f"{row.records_per_request:,}",
             f"{row.concurrency}",
             _rate(row),
@@ -166,7 +191,6 @@ def _points(profile: Profile) -> "Table":
 
 
 _HEADINGS = (
-    "",
     "records/\nrequest",
     "in\nflight",
     "\nrecords/s",

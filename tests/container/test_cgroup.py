@@ -86,6 +86,20 @@ def test_v1_files_are_read_in_their_units_and_the_high_water_mark_restarts(tmp_p
     assert (folder / "memory.max_usage_in_bytes").read_text() == "0"
 
 
+def test_a_quota_is_written_and_its_halts_are_read_in_both_versions(tmp_path: Path) -> None:
+    two = _write(tmp_path, cpu__stat="usage_usec 1\nnr_periods 9\nnr_throttled 4\nthrottled_usec 250000\n")
+    group = CgroupV2(cpu=two, memory=two)
+    group.limit_cpus(1.5)
+    assert (two / "cpu.max").read_text() == "150000 100000"
+    assert group.throttled() == (4, 0.25)
+    one = _write(tmp_path, cpu__stat="nr_periods 9\nnr_throttled 3\nthrottled_time 500000000\n")
+    older = CgroupV1(cpu=one, memory=one, quota=one)
+    older.limit_cpus(0.5)
+    assert (one / "cpu.cfs_quota_us").read_text() == "50000"
+    assert (one / "cpu.cfs_period_us").read_text() == "100000"
+    assert older.throttled() == (3, 0.5)
+
+
 def test_the_peak_leaves_out_the_file_cache_and_keeps_what_was_given_back(tmp_path: Path) -> None:
     """Usage 1000 of which cache 350; in between it rose to 4000 and fell back."""
     folder = _write(

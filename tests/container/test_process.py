@@ -97,8 +97,32 @@ def test_a_cpu_limit_pins_the_server_and_the_description_says_where() -> None:
         assert len(os.sched_getaffinity(0)) == len(available_cpus())
 
 
-@pytest.mark.parametrize("cpus", [0.5, 1.5, 0, 100_000])
-def test_cpu_limits_that_affinity_cannot_give_are_refused(cpus: float) -> None:
+@needs_cgroup
+def test_a_fraction_of_a_cpu_is_a_quota_whose_halts_are_counted() -> None:
+    with ProcessContainer(PLAIN, limits=Limits(cpus=0.2)) as container:
+        assert len(container.description.cpu_set or ()) == 1
+        before = container.usage()
+        container.invoke(b'"burn"\n', content_type=LINES)
+        after = container.usage()
+        assert before is not None
+        assert after is not None
+        assert after.throttled_periods is not None
+        assert before.throttled_periods is not None
+        assert after.throttled_periods > before.throttled_periods
+        assert (after.throttled_s or 0) > 0
+    with ProcessContainer(PLAIN, limits=Limits(cpus=1)) as pinned:
+        usage = pinned.usage()
+        assert usage is not None
+        assert usage.throttled_periods is None
+
+
+def test_a_fraction_of_a_cpu_without_a_control_group_is_refused_at_once() -> None:
+    with pytest.raises(ContainerLimitError, match=r"0\.5 CPUs is a quota.*Run as root"):
+        ProcessContainer(PLAIN, limits=Limits(cpus=0.5), accounting="process-tree")
+
+
+@pytest.mark.parametrize("cpus", [0, 0.001, 100_000, 100_000.5])
+def test_cpu_limits_that_the_machine_does_not_have_are_refused(cpus: float) -> None:
     with pytest.raises(ContainerLimitError, match=f"{cpus:g}"):
         ProcessContainer(PLAIN, limits=Limits(cpus=cpus))
 
