@@ -5,7 +5,17 @@ import sys
 from pathlib import Path
 from typing import Final
 
-NAMES: Final = ("hardware", "points", "search", "splitting", "load_client", "run_vs_wrk", "simulation", "prediction")
+NAMES: Final = (
+    "hardware",
+    "points",
+    "search",
+    "contention",
+    "splitting",
+    "load_client",
+    "run_vs_wrk",
+    "simulation",
+    "prediction",
+)
 """In order of length: the first takes seconds, the last some minutes."""
 
 
