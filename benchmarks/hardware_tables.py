@@ -1,12 +1,13 @@
 """Rebuild the speed tables of the catalogue from public benchmark scores: ``python benchmarks/hardware_tables.py``.
 
-Reads ``data/cc-by-sa-4.0/benchmark_scores.csv`` and ``ec2_processors.csv`` and writes ``speeds.csv``, ``spreads.csv``
-and ``processor_generations.csv`` under ``planner/catalogue/data/cc-by-sa-4.0/``. Nothing else is learnt from: no
-measurement of a served workload has a part in these numbers. `hardware_fit` explains the method.
+Reads ``data/cc-by-sa-4.0/benchmark_scores.csv`` and ``ec2_processors.csv`` and writes ``speeds.csv``, ``spreads.csv``,
+``processor_generations.csv`` and ``dividers.csv`` under ``planner/catalogue/data/cc-by-sa-4.0/``. Nothing else is
+learnt from: no measurement of a served workload has a part in these numbers. `hardware_fit` explains the method.
 """
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +91,77 @@ def spread_rows(by_class: Mapping[str, ClassRows], log: Mapping[str, Floats]) ->
                     terms[f"{one}|{other}"] = float(found.generation[i, j])
             result += [{"class": name, "busy": what, "term": t, "value": f"{v:.6g}"} for t, v in terms.items()]
     return result
+
+
+MOST_APART: Final = 0.1
+"""Standard deviation of ln(div16 rate) over the machines of one processor, and of ln(PassMark / div16) over the
+processors of one generation, above which the rate is not the design's: some older fleets ran it at half speed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dividing:
+    """One processor's logs of scores of one thread, medians over its machines."""
+
+    cpu_model: str
+    generation: str
+    div16_ln: float
+    """NaN where machines or the processors of the generation disagree."""
+    passmark_ln: float
+    geekbench_ln: float
+    pair_speedup: float
+    """Of two threads on one core with all CPUs busy; NaN: one thread per core."""
+
+
+def dividing(path: Path = SCORES / "ec2_processors.csv") -> list[Dividing]:
+    """Every processor of a known generation that stress-ng's div16 was run on."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        runs = [run for run in csv.DictReader(stream) if float(run["div16_1"] or 0) > 0]
+    of_model = {model: GENERATION_OF_PROCESSOR[kind.processor] for kind in TYPES for model in kind.cpu_models}
+    found = []
+    for model in sorted({run["cpu_model"] for run in runs}):
+        generation = of_model.get(model) or next((v[0] for key, v in NEAREST.items() if key in model), None)
+        if generation is not None:
+            found.append(_dividing(model, generation, [run for run in runs if run["cpu_model"] == model]))
+    return [replace(each, div16_ln=np.nan) if _disagrees(each.generation, found) else each for each in found]
+
+
+def _dividing(model: str, generation: str, own: Sequence[Mapping[str, str]]) -> Dividing:
+    def logs(column: str) -> Floats:
+        return np.log([float(run[column]) for run in own if float(run[column] or 0) > 0])
+
+    rates, passmark, geekbench = logs("div16_1"), logs("passmark_single"), logs("gb6_single")
+    paired = [
+        float(run["div16_n"]) / float(run["div16_1"]) / (float(run["vcpus"]) / 2)
+        for run in own
+        if float(run["threads_per_core"] or 0) == 2 and float(run["div16_n"] or 0) > 0
+    ]
+    return Dividing(
+        cpu_model=model,
+        generation=generation,
+        div16_ln=float(np.median(rates)) if np.std(rates) < MOST_APART else np.nan,
+        passmark_ln=float(np.median(passmark)) if len(passmark) else np.nan,
+        geekbench_ln=float(np.median(geekbench)) if len(geekbench) else np.nan,
+        pair_speedup=float(np.median(paired)) if paired else np.nan,
+    )
+
+
+def _disagrees(generation: str, found: Sequence[Dividing]) -> bool:
+    ratios = np.array([each.passmark_ln - each.div16_ln for each in found if each.generation == generation])
+    known = ratios[np.isfinite(ratios)]
+    return len(known) > 1 and float(np.std(known)) > MOST_APART
+
+
+def divider_rows() -> list[dict[str, str]]:
+    """Per processor: stress-ng's div16 rate of one thread, and of two threads on one core over one of them."""
+    return [
+        {
+            "cpu_model": each.cpu_model,
+            "generation": each.generation,
+            "div16_per_s": f"{np.exp(each.div16_ln):.1f}" if np.isfinite(each.div16_ln) else "",
+            "pair_speedup": f"{each.pair_speedup:.3f}" if np.isfinite(each.pair_speedup) else "",
+        }
+        for each in dividing()
+    ]
 
 
 NEAREST: Final = {
@@ -180,6 +252,7 @@ def main() -> None:
     _write("speeds.csv", speed_rows(by_class, log))
     _write("spreads.csv", spread_rows(by_class, log))
     _write("processor_generations.csv", processor_rows())
+    _write("dividers.csv", divider_rows())
 
 
 if __name__ == "__main__":

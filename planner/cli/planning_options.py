@@ -182,15 +182,31 @@ def terms_options(command: C) -> C:
             help="Time from creating the job to its first request: 5m, or low,mid,high as 3m,5m,8m. "
             "[default: 3 to 8 minutes, from public job logs, and the container's measured start]",
         ),
-        click.option(
-            "--workload-class",
-            type=click.Choice(WORKLOAD_CLASSES),
-            default="unknown",
-            show_default=True,
-            help="Which public benchmarks tell how fast other types run this container.",
-        ),
+        workload_class_option,
     ]
     return _added(command, options)
+
+
+def workload_class_option(command: C) -> C:
+    """Add which public benchmarks tell of other hardware."""
+    return click.option(
+        "--workload-class",
+        type=click.Choice(WORKLOAD_CLASSES),
+        help="Which public benchmarks tell how fast other types run this container. [default: inferred from the "
+        "model's files if they are here as they were profiled, else unknown, which is widest]",
+    )(command)
+
+
+def also_option(command: C) -> C:
+    """Add profiles from other machines."""
+    return click.option(
+        "--also",
+        multiple=True,
+        metavar="PROFILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="A profile of the same container and sample from another machine, such as an EC2 instance of the type in "
+        "mind: sharpens how fast other types are; repeatable.",
+    )(command)
 
 
 def _added(command: C, options: list[Callable[[Any], Any]]) -> C:

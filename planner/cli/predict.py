@@ -1,10 +1,12 @@
 """`planner predict`: throughput and latency at a point that was not measured."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from planner.cli.options import OutputFormat, emit, output_options
+from planner.cli.planning_options import also_option, workload_class_option
 
 
 @click.command(
@@ -13,6 +15,8 @@ from planner.cli.options import OutputFormat, emit, output_options
 Examples:
   planner predict profile.json --records-per-request 500 --concurrency 4
   planner predict profile.json --records-per-request 500 --concurrency 64 --instance-type ml.c5.4xlarge --explain
+  planner predict profile.json --records-per-request 500 --concurrency 64 --instance-type ml.c7i.4xlarge \\
+      --also profile-on-c6i.json
 
 Every number comes as low, mid, high: a 90 % interval. Outside the measured range it is called extrapolation,
 and no 90 % is promised. Too few points in the profile: exit code 40.""",
@@ -41,6 +45,8 @@ and no 90 % is promised. Too few points in the profile: exit code 40.""",
     type=click.IntRange(min=1),
     help="Worker processes. [default: the profile's; on an instance type as many a vCPU as the profile had a CPU]",
 )
+@workload_class_option
+@also_option
 @click.option("--explain", is_flag=True, help="Show the terms that the numbers are made of.")
 @output_options
 def command(
@@ -51,6 +57,8 @@ def command(
     cpus: float | None,
     instance_type: str | None,
     workers: int | None,
+    workload_class: Any,
+    also: tuple[Path, ...],
     explain: bool,
     output: Path | None,
     format_: OutputFormat,
@@ -67,8 +75,12 @@ def command(
     from planner.profiling.profile import Profile
     from planner.report.prediction import render
 
+    if also and instance_type is None:
+        raise click.UsageError("--also sharpens the step to other hardware: it goes with --instance-type.")
     prediction = predict(
         read_document(profile, Profile),
+        workload_class=workload_class,
+        also=tuple(read_document(path, Profile) for path in also),
         records_per_request=records_per_request,
         concurrency=concurrency,
         cpus=cpus,

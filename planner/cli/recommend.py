@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.options import SIZE, OutputFormat, emit, output_options, stderr_console
-from planner.cli.planning_options import goal_options, input_options, search_options, terms_options
+from planner.cli.planning_options import also_option, goal_options, input_options, search_options, terms_options
 
 if TYPE_CHECKING:
     from planner.records.dataset import Dataset
@@ -41,6 +41,7 @@ Nothing meets the constraints: exit code 60, with the nearest miss and what to r
     type=click.Path(dir_okay=False, path_type=Path),
     help="What `planner profile` measured.",
 )
+@also_option
 @input_options
 @goal_options
 @search_options
@@ -132,6 +133,7 @@ def _one(
         runs_per_month=given["runs_per_month"],
         repeat=given["repeat"],
         model_bytes=given["model_size"],
+        also=tuple(read_document(path, Profile) for path in given["also"]),
         layouts=given["layouts"],
         strategy=given["strategy"],
         **{name: given[name] for name in ("trials", "seed") if given[name] is not None},
@@ -152,7 +154,17 @@ def _one(
 
 def _refuse_beside_jobs(profile_path: Path | None, csv_path: Path | None) -> None:
     """Raises click.UsageError for options that say of one job what the table says of each."""
-    of_input = ("dataset_path", "input_", "records", "record_bytes", "objects", "split_type", "repeat", "model_size")
+    of_input = (
+        "dataset_path",
+        "input_",
+        "records",
+        "record_bytes",
+        "objects",
+        "split_type",
+        "repeat",
+        "model_size",
+        "also",
+    )
     of_goal = ("deadline", "budget", "objective", "runs_per_month", "layouts", "strategy", "trials", "seed")
     source, default = click.get_current_context().get_parameter_source, click.core.ParameterSource.DEFAULT
     beside = [name for name in (*of_input, *of_goal) if source(name) is not default]

@@ -83,7 +83,11 @@ def command(
     if kind is not None and format_ == "json" and output is None:
         raise click.UsageError("--emit and --format json both want stdout: give --emit a file with -o.")
     # The remaining options carry the names of request's own parameters.
-    document = request(read_document(plan, Plan), tags=tag, **job)
+    planned = read_document(plan, Plan)
+    document = request(planned, tags=tag, **job)
+    if planned.layout is not None:
+        step = f"First: {planned.layout.command}; the plan is for {planned.layout.objects:,} objects, which it makes."
+        stderr_console().print(step, markup=False)
     _show(document, kind=kind, output=output, format_=format_)
 
 

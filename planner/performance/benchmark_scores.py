@@ -111,6 +111,32 @@ def spread(workload_class: WorkloadClass, busy: Busy) -> Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Divider:
+    """How fast a processor divides 16-bit integers in stress-ng (div16)."""
+
+    cpu_model: str
+    generation: str
+    per_s: float | None
+    """Bogo operations per second of one thread; None where its machines disagree."""
+    pair_speedup: float | None
+    """Of two threads on one core over one of them; None: one thread per core."""
+
+
+@functools.cache
+def dividers() -> tuple[Divider, ...]:
+    """Every processor that EC2 machines ran stress-ng on."""
+    return tuple(
+        Divider(
+            cpu_model=row["cpu_model"],
+            generation=row["generation"],
+            per_s=float(row["div16_per_s"]) if row["div16_per_s"] else None,
+            pair_speedup=float(row["pair_speedup"]) if row["pair_speedup"] else None,
+        )
+        for row in rows(f"{CC_BY_SA}dividers.csv")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherProcessor:
     """A processor that none of the 116 types has, in relation to the nearest generation that some have."""
 

@@ -31,7 +31,7 @@ def machine(known: Host | InstanceType, workload_class: WorkloadClass, cpus: flo
         return _of_type(known, workload_class)
     if cpus is not None and round(cpus) < known.logical_cpus:
         # Which CPUs of a host are siblings on one core is not recorded: of a part of them nothing is known.
-        known = replace(known, logical_cpus=max(1, round(cpus)), physical_cores=None)
+        known = replace(known, logical_cpus=max(1, round(cpus)), physical_cores=None, benchmark=None)
     return _of_host(known, workload_class)
 
 
@@ -71,5 +71,6 @@ def _of_host(host: Host, workload_class: WorkloadClass) -> Machine:
 
 
 def _host_words(host: Host, placement: Placement, gap_sd: float) -> str:
-    hidden = "; whether its CPUs are cores or hyperthreads is hidden, which widens whole-machine ratios"
-    return f"host with {host.logical_cpus} CPUs: {placement.words}{hidden if gap_sd else ''}"
+    hidden = gap_sd and placement.cores_share is None
+    unknown = "; whether its CPUs are cores or hyperthreads is hidden, which widens whole-machine ratios"
+    return f"host with {host.logical_cpus} CPUs: {placement.words}{unknown if hidden else ''}"

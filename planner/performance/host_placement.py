@@ -6,7 +6,6 @@ from statistics import fmean, pstdev
 from typing import Final
 
 from planner.catalogue.instances import InstanceType, instance_types
-from planner.interval import Z90
 from planner.performance.benchmark_scores import (
     Busy,
     OtherProcessor,
@@ -14,6 +13,7 @@ from planner.performance.benchmark_scores import (
     other_processors,
     type_speeds,
 )
+from planner.performance.host_clock import clock_shift, cores_share, gap_shift
 from planner.profiling.profile import Host
 
 _INTEL_MODELS: Final = {
@@ -70,24 +70,30 @@ class Placement:
     processor: OtherProcessor | None
     """What puts it apart from the references, where its generation is none of theirs."""
     log_sd: float
+    clock_ln: float | None
+    """ln of the host's clock over the references', as stress-ng measured it; None: it was not run."""
+    cores_share: float | None
+    """0: its CPUs are hyperthreads, 1: cores, as stress-ng measured it; None: it was not run."""
     hides: tuple[str, ...]
     """Instruction sets that the references have and the host does not show."""
     words: str
 
     def thread_ln(self, workload_class: WorkloadClass) -> float:
         """Log speed of one busy thread, relative to ml.m5.xlarge."""
-        return self._mean(workload_class, "thread") + self._step(workload_class, "thread")
+        return self._mean(workload_class, "thread") + self._step(workload_class, "thread") + (self.clock_ln or 0.0)
 
     def instance_ln(self, workload_class: WorkloadClass, vcpus: int) -> float:
         """Log throughput with all vCPUs busy if they are paired on cores as those of the references are."""
         per_vcpu = fmean(
             type_speeds()[kind.name].ln[workload_class, "instance"] - math.log(kind.vcpus) for kind in self.references
         )
-        return per_vcpu + math.log(vcpus) + self._step(workload_class, "instance")
+        return per_vcpu + math.log(vcpus) + self._step(workload_class, "instance") + (self.clock_ln or 0.0)
 
     def placement_sd(self, workload_class: WorkloadClass) -> float:
         """Of the log of the host's speed, for not knowing exactly what it is."""
         apart = pstdev(type_speeds()[kind.name].ln[workload_class, "thread"] for kind in self.references)
+        if self.clock_ln is not None:
+            apart = 0.0  # References of one design differ by their clocks.
         hidden = _MISSING_SIMD_SD[workload_class] if self.hides else 0.0
         return math.sqrt(self.log_sd**2 + apart**2 + hidden**2)
 
@@ -184,12 +190,27 @@ def _placed(
     hides = tuple(sorted(expected - frozenset(host.cpu_flags))) if host.cpu_flags else ()
     if hides:
         words = f"{words}; the host hides {', '.join(hides)}"
+    models = [model for kind in references for model in kind.cpu_models]
+    if processor is not None:
+        models = processor.cpu_model.split(", ")
+    elif host.cpu_model in models:
+        models = [host.cpu_model]
+    clock = clock_shift(host, models) if generation else None
+    share = cores_share(host, generation)
+    if clock is not None:
+        log_sd = clock[1]
+        words = f"{words}; stress-ng runs {math.exp(clock[0]):.2f} times as fast here as on such processors elsewhere"
+    if share is not None:
+        kind_of_cpus = "hyperthreads" if share < 0.25 else "cores" if share > 0.75 else "partly cores"
+        words = f"{words}; by stress-ng its CPUs are {kind_of_cpus}"
     return Placement(
         references=references,
         generation=generation,
         nearest_generation=nearest_generation,
         processor=processor,
         log_sd=log_sd,
+        clock_ln=None if clock is None else clock[0],
+        cores_share=share,
         hides=hides,
         words=words,
     )
@@ -203,11 +224,12 @@ def hyperthread_gap_ln(host: Host, placement: Placement, paired_ln: float, threa
     """(shift, sd) of ln throughput of the full host, for not knowing whether its CPUs are cores or hyperthreads.
 
     Virtual machines mostly hide it. Nothing to add where the host shows fewer cores than CPUs (paired as EC2's are) or
-    the processor has one thread per core; else the two possibilities bound a 90 % interval.
+    the processor has one thread per core; else stress-ng tells where it was run, and the two possibilities bound a 90 %
+    interval where it was not.
     """
     paired = host.physical_cores is not None and host.physical_cores < host.logical_cpus
     single_threaded = placement.processor is not None and placement.processor.threads_per_core == 1
     if paired or single_threaded:
         return 0.0, 0.0
     gap = max(0.0, thread_ln + math.log(host.logical_cpus) - paired_ln)
-    return gap / 2, gap / (2 * Z90)
+    return gap_shift(gap, placement.cores_share)

@@ -1,16 +1,20 @@
 """The verb: one point of a profile's model, with its interval, its bottleneck and the terms it is made of."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from planner.catalogue.instances import InstanceType, instance_type
+from planner.catalogue.instances import instance_type
 from planner.errors import ProfileError
 from planner.interval import Interval
-from planner.performance.hardware import relative_speed
+from planner.performance.benchmark_scores import WorkloadClass
+from planner.performance.hardware import Probe
 from planner.performance.model import PerformanceModel
 from planner.performance.prediction import BOTTLENECKS, Bounds, Floats, Prediction, Term
+from planner.performance.second_profile import probes
 from planner.performance.transfer import Target, times_on
+from planner.performance.workload_class import Classified, classified
 from planner.profiling.profile import Profile
 
 
@@ -34,14 +38,18 @@ def predict(
     cpus: float | None = None,
     instance_type: str | None = None,
     workers: int | None = None,
+    workload_class: WorkloadClass | None = None,
+    also: Sequence[Profile] = (),
 ) -> Prediction:
     """Throughput, latency, CPU time and memory at one point, each with a 90 % interval.
 
     Without `cpus` and `instance_type` the prediction is for the profiled host. `workers` are those of the
-    profile on its own host, and grow with the vCPUs on an instance type, unless given.
+    profile on its own host, and grow with the vCPUs on an instance type, unless given. `also` are profiles of the same
+    container and sample from other machines, which sharpen the step to an instance type. `workload_class` says which
+    public benchmarks tell of that step; None: inferred from the model's files where that can be.
 
-    Raises ProfileError when the profile has too few points or a count is below 1, CatalogueError for an unknown
-    type.
+    Raises ProfileError when the profile has too few points, a count is below 1 or one of `also` is of something else,
+    CatalogueError for an unknown type.
     """
     for name, count in (("records per request", records_per_request), ("concurrency", concurrency)):
         if count < 1:
@@ -51,7 +59,13 @@ def predict(
     if cpus is not None and not cpus > 0:
         raise ProfileError(f"cpus is {cpus}; a server needs more than 0")
     model = PerformanceModel.fit(profile)
-    place = _place(model, profile, cpus, instance_type, workers)
+    if also and instance_type is None:
+        raise ProfileError("a second profile sharpens the step to an instance type; give an instance type")
+    place = (
+        _here(model, profile, cpus, workers)
+        if instance_type is None
+        else _there(model, profile, instance_type, workers, classified(profile, workload_class), also)
+    )
     columns = model.predict_columns(
         records_per_request=np.array(records_per_request),
         concurrency=np.array(concurrency),
@@ -80,21 +94,29 @@ def predict(
     )
 
 
-def _place(
-    model: PerformanceModel, profile: Profile, cpus: float | None, name: str | None, workers: int | None
+def _here(model: PerformanceModel, profile: Profile, cpus: float | None, workers: int | None) -> _Place:
+    here = model.host_cpus if cpus is None else cpus
+    return _Place(
+        instance_type=None,
+        cpus=here,
+        workers=model.workers if workers is None else workers,
+        speed=Interval.exactly(1.0),
+        capacity=Interval.exactly(model.capacity_cores_at(here)),
+        basis=f"the profiled host ({profile.host.cpu_model})",
+    )
+
+
+def _there(  # noqa: PLR0917 - the question's own arguments
+    model: PerformanceModel,
+    profile: Profile,
+    name: str,
+    workers: int | None,
+    of_class: Classified,
+    also: Sequence[Profile],
 ) -> _Place:
-    if name is None:
-        here = model.host_cpus if cpus is None else cpus
-        return _Place(
-            instance_type=None,
-            cpus=here,
-            workers=model.workers if workers is None else workers,
-            speed=Interval.exactly(1.0),
-            capacity=Interval.exactly(model.capacity_cores_at(here)),
-            basis=f"the profiled host ({profile.host.cpu_model})",
-        )
-    kind: InstanceType = instance_type(name)
-    relative = relative_speed(profile.host, kind)
+    kind = instance_type(name)
+    others: tuple[Probe, ...] = probes(profile, model, also)
+    relative = of_class.relative_speed(profile.host, kind, others)
     grown = model.workers_on(kind.vcpus) if model.workers is not None else None
     return _Place(
         instance_type=kind.name,
@@ -102,7 +124,7 @@ def _place(
         workers=grown if workers is None else workers,
         speed=relative.latency,
         capacity=relative.capacity_cores,
-        basis=relative.basis,
+        basis=f"{relative.basis} Workload class: {of_class.words}",
     )
 
 
@@ -167,6 +189,16 @@ def _terms(model: PerformanceModel, records: float, concurrency: float, place: _
     return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)
 
 
+def disturbance(model: PerformanceModel) -> Iterator[str]:
+    """That half of the measured points or more were disturbed by other programs, where they were."""
+    disturbed, points = model.disturbed_points
+    if 2 * disturbed >= points:
+        yield (
+            f"other programs held the CPUs that the server wanted at {disturbed} of {points} points: rates are "
+            "corrected by CPU accounting and uncertain; profile again on a quieter machine"
+        )
+
+
 def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple[str, ...]:
     """What a reader must know about what the profile could not show."""
     found = []
@@ -174,12 +206,7 @@ def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple
         found.append("concurrency was not varied: what limits the server under load is a guess; measure 1 and more")
     if model.measured_records_per_request[0] == model.measured_records_per_request[1]:
         found.append("records per request were not varied: cost is taken as proportional to records")
-    disturbed, points = model.disturbed_points
-    if 2 * disturbed >= points:
-        found.append(
-            f"other programs held the CPUs that the server wanted at {disturbed} of {points} points: rates are "
-            "corrected by CPU accounting and uncertain; profile again on a quieter machine"
-        )
+    found += disturbance(model)
     if profile.usage_source is None:
         found.append("CPU use was not visible: service time is taken as CPU time, which overstates faster machines")
     if place.instance_type is not None and model.workers is None:

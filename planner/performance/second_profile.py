@@ -110,7 +110,8 @@ def _capacity(first: HostModel, other: HostModel, records: Floats) -> float | No
     """D1/Q2 where the second host's CPUs were the limit; None where they never were."""
     if other.cpu_loaded is None:
         return None
-    spacing = other.curves(records).cpu_limit_s
+    curves = other.curves(records)
+    spacing = np.maximum(np.maximum(curves.cpu_limit_s, curves.slots_limit_s), curves.serial_limit_s)
     busy = other.cpu_loaded.at(records) >= _BUSY * other.cpus * spacing
     if not np.any(busy):
         return None

@@ -31,6 +31,7 @@ from planner.planning.sensitivity import sensitivities
 from planner.planning.space import Configuration
 from planner.planning.strategy import RUNNERS_UP, Found
 from planner.planning.words import assumptions, nearly_as_fast, warnings
+from planner.profiling.profile import Profile
 from planner.units import show_seconds, show_usd
 
 Emit: TypeAlias = Callable[[Goal, Workload, Configuration, Estimate], Json]
@@ -79,9 +80,14 @@ def answer(
         assumptions=(*_of_search(case, found), *assumptions(case, settings, value, work)),
         reshard=better,
         warnings=(*warnings(case, settings, value), *advised),
-        profile_digest=hashlib.sha256(to_json(case.profile).encode()).hexdigest(),
+        profile_digest=_digest(case.profile),
+        second_profile_digests=tuple(map(_digest, case.also)),
         transform_job=emit(case.goal, work, settings, value) if emit is not None else {},
     )
+
+
+def _digest(profile: Profile) -> str:
+    return hashlib.sha256(to_json(profile).encode()).hexdigest()
 
 
 def _of_search(case: Case, found: Found) -> Iterator[str]:

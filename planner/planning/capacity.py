@@ -14,6 +14,7 @@ from planner.errors import InfeasibleError
 from planner.interval import Interval
 from planner.performance.hardware import WorkloadClass
 from planner.performance.model import PerformanceModel
+from planner.performance.workload_class import classified
 from planner.planning.answer import Emit
 from planner.planning.capacity_plan import CapacityPlan, Held, Peak, PlannedJob
 from planner.planning.case import Case, pose
@@ -74,7 +75,7 @@ def recommend_jobs(
     prices: Mapping[str, float] | None = None,
     savings_plan: float = 0.0,
     startup_s: Interval | None = None,
-    workload_class: WorkloadClass = "unknown",
+    workload_class: WorkloadClass | None = None,
     emit: Emit | None = None,
 ) -> CapacityPlan:
     """A configuration and a start for every job, cheapest in all, such that no quota is exceeded at any time.
@@ -117,19 +118,21 @@ def _posed(
     goal: Mapping[str, Any],
     model: PerformanceModel,
     startup_s: Interval | None,
-    workload_class: WorkloadClass,
+    workload_class: WorkloadClass | None,
 ) -> Case:
     model_bytes = model_bytes_on_disk(job.profile)
     unfit = too_large(model_bytes)
     if unfit is not None:
         raise InfeasibleError(f"job {job.name}: {unfit}.")
+    of_class = classified(job.profile, workload_class)
     wished = checked_goal(**goal, region=job.region, deadline_s=job.deadline_s - job.start_s)
     return pose(
         job.profile,
         job.dataset,
         wished,
         model=model,
-        speed_of=benchmarked(job.profile, workload_class),
+        speed_of=benchmarked(job.profile, of_class),
+        of_class=of_class,
         times=startup(job.profile.startup_s, startup_s),
         model_bytes=model_bytes,
     )

@@ -11,6 +11,9 @@ import numpy as np
 
 from planner.catalogue import instance_type
 from planner.errors import InputMissingError, RecordTooLargeError
+from planner.performance.model import PerformanceModel
+from planner.performance.predicting import disturbance
+from planner.performance.workload_class import Classified
 from planner.planning.evaluate import Problem
 from planner.planning.makespan import Layout, layout
 from planner.planning.offers import SpeedOf, priced_offers, wanted_offer, with_other_workers
@@ -65,6 +68,12 @@ class Case:
     """Counts x settings, dominated settings included."""
     model_bytes: int | None
     """Of the model archive, where known."""
+    of_class: Classified | None
+    """Which benchmarks tell of other types' speed; None: the caller had speeds of its own."""
+    also: tuple[Profile, ...]
+    """Profiles from other machines that sharpen those speeds."""
+    doubts: tuple[str, ...]
+    """What the profile's points leave open, in words."""
     candidates: int
     """Size of the space that is decided: every type that was asked for x points_per_type."""
 
@@ -84,6 +93,8 @@ def pose(
     times: Startup,
     workers_per_cpu: Sequence[float] = (),
     model_bytes: int | None = None,
+    of_class: Classified | None = None,
+    also: tuple[Profile, ...] = (),
 ) -> Case:
     """The case of a goal: types matched and priced, settings listed, every (type, setting) predicted.
 
@@ -128,6 +139,9 @@ def pose(
         rejections=(*refused, *_broken_limits(problem, allowed, offers, caps), *_small_payloads(dataset, goal)),
         points_per_type=points,
         model_bytes=model_bytes,
+        of_class=of_class,
+        also=also,
+        doubts=tuple(disturbance(model)) if isinstance(model, PerformanceModel) else (),
         candidates=points * (len(allowed) + len(refused)),
     )
 

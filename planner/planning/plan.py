@@ -264,5 +264,7 @@ class Plan(Document, frozen=True, kw_only=True, tag="plan"):
     warnings: tuple[str, ...] = ()
     profile_digest: str
     """sha256 of the profile document the plan rests on."""
+    second_profile_digests: tuple[str, ...] = ()
+    """... of those from other machines that sharpened it (`--also`)."""
     transform_job: Json
     """CreateTransformJob request with placeholders for names and URIs that `planner request` fills in."""

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from planner.catalogue import InstanceType, instance_type
 from planner.errors import InfeasibleError
 from planner.interval import Interval
-from planner.performance.hardware import WorkloadClass, relative_speed
+from planner.performance.hardware import Probe, WorkloadClass
 from planner.performance.model import PerformanceModel
+from planner.performance.second_profile import probes
+from planner.performance.workload_class import Classified, classified
 from planner.planning.answer import Emit, answer
 from planner.planning.case import Case, pose
 from planner.planning.layouts import Laid, best_layout, every_layout, with_layout
@@ -42,7 +44,8 @@ def recommend(
     savings_plan: float = 0.0,
     runs_per_month: float | None = None,
     startup_s: Interval | None = None,
-    workload_class: WorkloadClass = "unknown",
+    workload_class: WorkloadClass | None = None,
+    also: Sequence[Profile] = (),
     repeat: int = 1,
     model_bytes: int | None = None,
     layouts: bool = False,
@@ -58,11 +61,13 @@ def recommend(
     The dataset is taken as it is; `repeat` only records how many times over it was taken. `quotas`: most instances of
     a type; `prices`: US dollars per instance-hour in place of the catalogue's; `savings_plan`: fraction off the others.
     `startup_s` is the time from creating the job to its first request, where you know it. `workload_class` says which
-    benchmarks tell how fast another type runs this container. `model_bytes` is the size of the model archive, where it
-    is not the profiled one and that still on this machine. With `layouts`, the search ranges also over cutting the
-    input into other objects, and the plan's `layout` is what has to be done first. `strategy` "optuna" samples the same
-    space by so many `trials` from the `seed` instead of deciding it exactly. `emit` makes the plan's draft of the
-    request. `model` and `speed_of` stand in for the model fitted to the profile and for the benchmarks.
+    benchmarks tell how fast another type runs this container; None: inferred from the model's files where that can be.
+    `also` are profiles of the same container and sample from other machines, which sharpen that. `model_bytes` is the
+    size of the model archive, where it is not the profiled one and that still on this machine. With `layouts`, the
+    search ranges also over cutting the input into other objects, and the plan's `layout` is what has to be done first.
+    `strategy` "optuna" samples the same space by so many `trials` from the `seed` instead of deciding it exactly.
+    `emit` makes the plan's draft of the request. `model` and `speed_of` stand in for the model fitted to the profile
+    and for the benchmarks.
 
     Raises InfeasibleError with the nearest miss when nothing meets the constraints, InputMissingError,
     RecordTooLargeError, CatalogueError and ProfileError where there is nothing to search; ValueError for a confidence
@@ -86,12 +91,16 @@ def recommend(
     if unfit is not None:
         raise InfeasibleError(f"no instance type can be planned: {unfit}.")
     fitted = model or PerformanceModel.fit(profile)
+    of_class = classified(profile, workload_class)
+    others = probes(profile, fitted, also) if isinstance(fitted, PerformanceModel) else ()
     posed = partial(
         pose,
         profile,
         goal=goal,
         model=fitted,
-        speed_of=speed_of or benchmarked(profile, workload_class),
+        speed_of=speed_of or benchmarked(profile, of_class, others),
+        of_class=of_class,
+        also=tuple(also),
         times=startup(profile.startup_s, startup_s),
         workers_per_cpu=workers_per_cpu(profile, fitted) if isinstance(fitted, PerformanceModel) else (),
         model_bytes=model_bytes,
@@ -153,11 +162,12 @@ def workload(profile: Profile, dataset: Dataset, repeat: int = 1) -> Workload:
     )
 
 
-def benchmarked(profile: Profile, workload_class: WorkloadClass) -> SpeedOf:
-    """Speed and capacity of a type beside the profiled host, from public benchmarks of the class."""
+def benchmarked(profile: Profile, workload_class: Classified | WorkloadClass, others: Sequence[Probe] = ()) -> SpeedOf:
+    """Speed and capacity of a type beside the profiled host, from public benchmarks of the class and other profiles."""
+    of_class = workload_class if isinstance(workload_class, Classified) else classified(profile, workload_class)
 
     def speed_of(kind: InstanceType) -> tuple[Interval, Interval]:
-        speed = relative_speed(profile.host, kind, workload_class)
+        speed = of_class.relative_speed(profile.host, kind, others)
         return speed.latency, speed.capacity_cores
 
     return speed_of

@@ -46,6 +46,8 @@ def assumptions(case: Case, settings: Configuration, value: Estimate, work: Work
         f"Speed: public benchmarks of {settings.instance_type} beside the profiled host, with their spread; "
         f"one instance does {rate.mid:,.0f} records/s ({rate.low:,.0f} to {rate.high:,.0f})."
     )
+    yield from _of_speed(case)
+    yield from _of_quota(case, settings)
     if settings.instance_count > 1:
         share, n = case.problem.layout.share, settings.instance_count - 1
         yield (
@@ -54,6 +56,27 @@ def assumptions(case: Case, settings: Configuration, value: Estimate, work: Work
             "none is divided, not which goes where."
         )
     yield from _of_input(case, work)
+
+
+def _of_speed(case: Case) -> Iterator[str]:
+    """Which benchmarks the speed is from, and which other measurements."""
+    if case.of_class is not None:
+        yield f"Workload class: {case.of_class.words}"
+    for other in case.also:
+        yield (
+            f"Second profile: {other.host.cpu_model} with {other.host.logical_cpus} CPUs, {other.created_at}; it tells "
+            "how this container likes other processors than the first."
+        )
+
+
+def _of_quota(case: Case, settings: Configuration) -> Iterator[str]:
+    """That the account may start so many of the type, where no one said so."""
+    name = settings.instance_type
+    if name not in case.goal.quotas:
+        yield (
+            f"Quota: none was given for {name}; up to {case.goal.max_instance_count} instances are taken as allowed. "
+            f"A new account's quota is often 0: see Service Quotas, '{name} for transform job usage', and give --quota."
+        )
 
 
 def _of_input(case: Case, work: Workload) -> Iterator[str]:
@@ -101,6 +124,7 @@ def _of_model(case: Case, value: Estimate) -> Iterator[str]:
         yield f"Extrapolated: {value.regime}. Profile there before relying on the estimate."
     if value.memory_bytes is None:
         yield "Memory was not visible while profiling: no instance type was checked for it."
+    yield from (f"{doubt[:1].upper()}{doubt[1:]}." for doubt in case.doubts)
     if not case.profile.complete:
         yield "The profile is the partial file of an interrupted session."
     if case.caps.response_limit_bytes is None:

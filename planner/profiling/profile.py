@@ -10,6 +10,21 @@ from planner.interval import Interval
 from planner.records.dataset import SplitType
 
 
+class HostBenchmark(Value, frozen=True, kw_only=True):
+    """stress-ng's 16-bit integer divisions on a host: ``--cpu N --cpu-method div16``, operations by the clock."""
+
+    tool: str
+    """With its version: ``stress-ng 0.17.08``."""
+    measured_at: str
+    """UTC, ISO 8601."""
+    one_thread_per_s: Interval
+    """Bogo operations per second of one thread: the median of several runs between the least and the most."""
+    all_cpus_per_s: Interval
+    """... of as many threads as the host has CPUs, together."""
+    disturbed_share: float
+    """Share of the machine's CPU time, 0 to 1, that other programs and the hypervisor took meanwhile."""
+
+
 class Host(Value, frozen=True, kw_only=True):
     """The machine that was measured on."""
 
@@ -27,6 +42,8 @@ class Host(Value, frozen=True, kw_only=True):
     system: str
     """Kernel and operating system."""
     accelerators: tuple[str, ...] = ()
+    benchmark: HostBenchmark | None = None
+    """Where it was run (`planner place`)."""
 
 
 class Payload(Value, frozen=True, kw_only=True):

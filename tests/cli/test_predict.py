@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from planner.cli.predict import command
-from planner.documents import read_document, write_document
+from planner.documents import read_document, replace, write_document
 from planner.errors import CatalogueError, ProfileError
 from planner.performance.prediction import Prediction
 from tests.performance.synthetic import synthetic_profile
@@ -78,3 +78,35 @@ def test_an_unknown_type_and_a_thin_profile_end_with_their_own_errors(path: Path
     thin = tmp_path / "thin.json"
     write_document(thin, synthetic_profile(points=[(1, 1), (2, 1)]))
     assert isinstance(CliRunner().invoke(command, [str(thin), *asked]).exception, ProfileError)
+
+
+def test_a_second_profile_goes_with_an_instance_type_and_narrows_it(path: Path, tmp_path: Path) -> None:
+    profile = synthetic_profile()
+    second = tmp_path / "second.json"
+    host = replace(profile.host, cpu_model="Intel(R) Xeon(R) Platinum 8488C", cpu_vendor="GenuineIntel")
+    write_document(second, replace(profile, host=host))
+    asked = [str(path), "--records-per-request", "64", "--concurrency", "8", "--format", "json"]
+    refused = CliRunner().invoke(command, [*asked, "--also", str(second)])
+    assert refused.exit_code == 2
+    assert "--instance-type" in refused.stderr
+    there = [*asked, "--instance-type", "ml.m7i.2xlarge"]
+    alone, both = (
+        json.loads(CliRunner().invoke(command, arguments, catch_exceptions=False).stdout)
+        for arguments in (there, [*there, "--also", str(second)])
+    )
+    widths = [
+        each["throughput_records_per_s"]["high"] / each["throughput_records_per_s"]["low"] for each in (alone, both)
+    ]
+    assert widths[1] < widths[0]
+    assert "Sharpened by a profile" in both["regime"]
+    assert "Workload class: unknown" in alone["regime"]
+
+
+def test_a_second_profile_of_another_sample_is_refused(path: Path, tmp_path: Path) -> None:
+    profile = synthetic_profile()
+    second = tmp_path / "second.json"
+    write_document(second, replace(profile, payload=replace(profile.payload, digest="f" * 64)))
+    asked = [str(path), "--records-per-request", "64", "--concurrency", "8", "--instance-type", "m5.large"]
+    refused = CliRunner().invoke(command, [*asked, "--also", str(second)])
+    assert isinstance(refused.exception, ProfileError)
+    assert "sample" in str(refused.exception)

@@ -11,6 +11,7 @@ from planner.cli.request import KINDS, command
 from planner.documents import read_document, replace, write_document
 from planner.errors import DocumentError, InputMissingError, RequestRejectedError
 from planner.jobs import EmitKind, TransformJobDocument, check_request
+from planner.planning.plan import NewLayout
 from tests.jobs.examples import PLAN, draft
 
 NAMES = ("--model-name", "my-model", "--input-uri", "s3://bucket/in/", "--output-uri", "s3://bucket/out/")
@@ -115,3 +116,23 @@ def test_help_does_not_load_what_only_the_work_needs() -> None:
     code = "import sys, planner.cli.request; print([m for m in ('botocore', 'numpy', 'rich') if m in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+def test_a_plan_that_needs_another_layout_says_the_step_before_the_job(tmp_path: Path) -> None:
+    command_line = "planner reshard input/ --output resharded/ --objects 100"
+    layout = NewLayout(
+        objects=100,
+        object_bytes=20_000_000,
+        objects_now=1,
+        command=command_line,
+        without=None,
+        saving_usd=None,
+        saving_s=None,
+    )
+    path = tmp_path / "plan.json"
+    write_document(path, replace(PLAN, layout=layout))
+    for arguments in ((), ("--emit", "json")):
+        shown = run(path, *arguments)
+        assert shown.exit_code == 0
+        assert f"First: {command_line}" in " ".join(shown.stderr.split())
+        assert "First:" not in shown.stdout

@@ -34,6 +34,7 @@ def test_the_shipped_tables_are_what_the_scores_give(rebuilt: dict[str, Any]) ->
         "speeds.csv": rebuilt["speed_rows"](by_class, log),
         "spreads.csv": rebuilt["spread_rows"](by_class, log),
         "processor_generations.csv": rebuilt["processor_rows"](),
+        "dividers.csv": rebuilt["divider_rows"](),
     }
     for name, table in expected.items():
         for shipped, built in zip(rows(f"{CC_BY_SA}{name}"), as_read_back(table), strict=True):

@@ -18,6 +18,7 @@ from planner.planning.recommend import recommend
 from planner.profiling.profile import Profile
 from planner.records.dataset import Dataset
 from planner.records.layout import describe, repeated
+from tests.performance.simulation import SIMULATED, Contention, simulated_profile
 from tests.performance.synthetic import prefork, synthetic_profile
 from tests.planning.cases import dataset, run
 
@@ -292,3 +293,47 @@ def test_remarks_on_many_points_are_one_line() -> None:
 def test_the_confidence_must_be_a_probability_of_at_least_one_half() -> None:
     with pytest.raises(ValueError, match=r"at least 0.5 and below 1"):
         plan_for(confidence=1.0)
+
+
+def test_a_type_without_a_quota_is_an_assumption_and_one_with_it_is_not() -> None:
+    assumed = plan_for()
+    name = assumed.configuration.instance_type
+    said = [line for line in assumed.assumptions if line.startswith("Quota:")]
+    assert len(said) == 1
+    assert f"'{name} for transform job usage'" in said[0]
+    given = plan_for(quotas={name: 100})
+    assert given.configuration.instance_type == name
+    assert not any(line.startswith("Quota:") for line in given.assumptions)
+
+
+CHECKERBOARD = ((1, 1), (1, 8), (100, 4), (500, 1), (500, 8), (100, 2), (1000, 4), (1000, 2))
+
+
+def test_disturbed_points_are_said_in_the_plan_as_in_a_prediction() -> None:
+    disturbed = simulated_profile(
+        SIMULATED["prefork"], CHECKERBOARD, seed=3, contention=lambda _source: Contention(threads=2)
+    )
+    said = [line for line in plan_for(disturbed).warnings if "held the CPUs" in line]
+    assert len(said) == 1
+    assert said[0].startswith("Other programs")
+    assert not any("held the CPUs" in line for line in plan_for().warnings)
+
+
+def test_the_workload_class_says_where_it_is_from() -> None:
+    inferred, given = plan_for(), plan_for(workload_class="fp_simd")
+    assert any(line.startswith("Workload class: unknown (no model's files") for line in inferred.assumptions)
+    assert any("all classes widen" in line for line in inferred.assumptions)
+    assert "Workload class: fp_simd (given)." in given.assumptions
+
+
+def test_a_second_profile_narrows_the_plan_and_is_named_in_it() -> None:
+    host = replace(PROFILE.host, cpu_model="Intel(R) Xeon(R) Platinum 8488C", cpu_vendor="GenuineIntel")
+    second = replace(PROFILE, host=host)
+    types = ("ml.c7i.2xlarge",)
+    alone, both = plan_for(instance_types=types), plan_for(instance_types=types, also=[second])
+    widths = [plan.estimate.throughput_records_per_s for plan in (alone, both)]
+    assert widths[1].high / widths[1].low < widths[0].high / widths[0].low
+    assert any("8488C" in line for line in both.assumptions)
+    assert len(both.second_profile_digests) == 1
+    assert alone.second_profile_digests == ()
+    assert msgspec.json.decode(to_json(both), type=Plan) == both
