@@ -83,6 +83,8 @@ class Cgroup(ABC):
     """The groups of one container in the hierarchies that count CPU time and memory, and halt it for a quota."""
 
     source: Literal["cgroup-v1", "cgroup-v2"]
+    thread_list: str
+    """File with the numbers of its threads."""
 
     def __init__(self, *, cpu: Path, memory: Path, quota: Path | None = None) -> None:
         """`quota`: the group whose ``cpu.stat`` counts halts; None: it cannot have a quota."""
@@ -102,6 +104,10 @@ class Cgroup(ABC):
     @abstractmethod
     def limit_cpus(self, cpus: float) -> None:
         """Halt it once it has used `cpus` x 100 ms of CPU time within 100 ms, to the end of these. Raises OSError."""
+
+    def threads(self) -> list[int]:
+        """Numbers of its threads."""
+        return [int(line) for line in _members(self._cpu, self.thread_list)]
 
     def throttled(self) -> tuple[int, float]:
         """Periods of 100 ms in which the quota halted it, and the seconds that its threads stood still, summed."""
@@ -136,15 +142,15 @@ class Cgroup(ABC):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
                     break
-                for line in _members(folder):
+                for line in _members(folder, "cgroup.procs"):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(int(line), signal.SIGKILL)
                 time.sleep(0.005)
 
 
-def _members(folder: Path) -> list[str]:
+def _members(folder: Path, listing: str) -> list[str]:
     try:
-        return (folder / "cgroup.procs").read_text().split()
+        return (folder / listing).read_text().split()
     except OSError:
         return []
 
@@ -153,6 +159,7 @@ class CgroupV1(Cgroup):
     """Groups in the cpuacct and memory hierarchies."""
 
     source = "cgroup-v1"
+    thread_list = "tasks"
 
     def limit_memory(self, count: int) -> None:
         """Kill what goes beyond `count` bytes; where the kernel counts swap, none on top. Raises OSError."""
@@ -200,6 +207,7 @@ class CgroupV2(Cgroup):
     """A group in the unified hierarchy."""
 
     source = "cgroup-v2"
+    thread_list = "cgroup.threads"
 
     def __init__(self, *, cpu: Path, memory: Path) -> None:
         super().__init__(cpu=cpu, memory=memory, quota=cpu)

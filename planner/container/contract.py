@@ -48,6 +48,14 @@ class Startup(Value, frozen=True, kw_only=True):
     """From start to the first ``/ping`` that answered 200."""
 
 
+class ThreadTimes(Value, frozen=True, kw_only=True):
+    """What one thread has done since it began."""
+
+    ran_s: float
+    waited_s: float
+    """Ready to run, and no CPU free (or its quota used up)."""
+
+
 class Usage(Value, frozen=True, kw_only=True):
     """What the container has used up to now."""
 
@@ -61,6 +69,8 @@ class Usage(Value, frozen=True, kw_only=True):
     """Periods of 100 ms in which a CPU quota halted it, since the start; None: it has no quota."""
     throttled_s: float | None = None
     """Seconds that its threads stood still for the quota, summed; None: it has no quota."""
+    threads: Mapping[int, ThreadTimes] | None = None
+    """Of each thread that runs now, by its number; None where that cannot be seen."""
     source: Literal["cgroup-v1", "cgroup-v2", "process-tree", "engine"]
     """Where these were read; "engine" is the Docker engine's own statistics."""
 

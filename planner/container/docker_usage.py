@@ -57,6 +57,7 @@ class ForeignCgroup(Cgroup):
         """Quota: folder with the ``cpu.stat`` that counts throttling."""
         super().__init__(cpu=cpu, memory=memory, quota=quota)
         self.source = group.source
+        self.thread_list = group.thread_list
         self._group = group
         self._cpu_s = 0.0
         self._reading = MemoryReading(usage_bytes=0, file_bytes=0, high_water_bytes=0)

@@ -21,6 +21,7 @@ from planner.container import tree
 from planner.container.cgroup import Cgroup, make_cgroup
 from planner.container.contract import Limits, Usage
 from planner.container.cpus import quota_of
+from planner.container.threads import thread_times, threads_of
 from planner.errors import ContainerLimitError
 from planner.units import show_bytes
 
@@ -123,6 +124,7 @@ class CgroupMeter:
             memory_peak_bytes=self._peak_bytes,
             throttled_periods=periods,
             throttled_s=seconds,
+            threads=thread_times(self._cgroup.threads()),
             source=self._cgroup.source,
         )
 
@@ -176,7 +178,11 @@ class ProcessTreeMeter:
             live_s = sum(tree.cpu_s(process) for process in tree.descendants(self._supervisor))
             self._cpu_s = max(self._cpu_s, live_s + tree.collected_cpu_s(self._supervisor))
             return Usage(
-                cpu_s=self._cpu_s, memory_bytes=in_use, memory_peak_bytes=self._peak_bytes, source="process-tree"
+                cpu_s=self._cpu_s,
+                memory_bytes=in_use,
+                memory_peak_bytes=self._peak_bytes,
+                threads=thread_times(threads_of(tree.descendants(self._supervisor))),
+                source="process-tree",
             )
 
     def reset_memory_peak(self) -> None:

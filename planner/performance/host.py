@@ -97,8 +97,11 @@ class HostModel:
         )
 
 
-def fit_host(points: Points, workers: float | None) -> HostModel:
-    """The server's model on its own host, from its measured points."""
+def fit_host(points: Points, workers: float | None, *, cpus_usable: float | None = None) -> HostModel:
+    """The server's model on its own host, from its measured points.
+
+    cpus_usable: CPUs that it can keep busy however many there are, as `planner.performance.turns` reads it.
+    """
     committee = fit_committee(points)
     residual = fit_residual(points, committee.residuals)
     left_out = _left_out(committee, residual)
@@ -107,7 +110,7 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
     hull = _hull(points, committee, left_out)
     cpu_lines = _cpu_lines(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
-    correction, slower, faster = _surfaces(points, committee, residual, hull, factor)
+    correction, slower, faster = _surfaces(points, committee, residual, hull, factor, alone=cpu_lines[0])
     cpus = float(points.cpus.max())
     return HostModel(
         points=points,
@@ -123,7 +126,7 @@ def fit_host(points: Points, workers: float | None) -> HostModel:
         cpu_loaded=cpu_lines[1],
         factor=factor,
         left_out_errors=np.concatenate([errors for errors, _ in left_out]),
-        table=_table(committee, cpu_lines, cpus, workers, _slack(points)),
+        table=_table(committee, cpu_lines, cpus, workers, _slack(points), cpus_usable=cpus_usable),
         correction=correction,
         slower=slower,
         faster=faster,
@@ -198,6 +201,12 @@ def mean_times(committee: Committee, records_per_request: Floats) -> tuple[Float
     return np.exp(committee.weights @ service), np.exp(committee.weights @ spacing)
 
 
+def _served(committee: Committee, alone: Line | None, cpus: float, records: Floats) -> tuple[Floats, Floats]:
+    """S(b) and Q(b); S at least the CPU time over the CPUs, which no rate shows where one request fills them."""
+    service, spacing = mean_times(committee, records)
+    return service if alone is None else np.maximum(service, alone.at(records) / cpus), spacing
+
+
 def _mean_sharpness(committee: Committee) -> float:
     """n: geometric mean over the committee."""
     return float(np.exp(committee.weights @ [np.log(float(law.sharpness[0])) for law in committee.laws]))
@@ -230,20 +239,26 @@ def _table(
     cpus: float,
     workers: float | None,
     slack: float,
+    *,
+    cpus_usable: float | None,
 ) -> Floats:
-    """The columns of Curves at many b; without CPU accounting, service within the CPUs is taken as CPU time."""
+    """The columns of Curves at many b; without CPU accounting, service within the CPUs is taken as CPU time.
+
+    Where the server's threads take turns, CPU time over `cpus_usable` is a serial part of the spacing.
+    """
     records = np.exp(np.linspace(0.0, np.log(_LARGEST_BATCH), _ROWS))
-    service, spacing = mean_times(committee, records)
+    service, spacing = _served(committee, cpu_lines[0], cpus, records)
     assumed = np.minimum(service, cpus * spacing)
     alone, loaded = (assumed if line is None else line.at(records) for line in cpu_lines)
     limits = split(spacing_s=spacing, service_s=service, cpu_s=loaded, cpus=cpus, workers=workers, slack=slack)
+    turns = 0.0 if cpus_usable is None else np.minimum(loaded / cpus_usable, spacing)
     cores = alone / service
-    columns = [service, limits.cpu_s, limits.slots_s, limits.serial_s, np.minimum(cores, 1.0), cores]
+    columns = [service, limits.cpu_s, limits.slots_s, np.maximum(limits.serial_s, turns), np.minimum(cores, 1.0), cores]
     return np.stack(columns, axis=1)
 
 
 def _surfaces(
-    points: Points, committee: Committee, residual: Residual, hull: Hull, factor: float
+    points: Points, committee: Committee, residual: Residual, hull: Hull, factor: float, *, alone: Line | None
 ) -> tuple[Surface, Surface, Surface]:
     """E and h, downwards and upwards, on an even grid of (ln b, ln c) that reaches well past the hull."""
     ln_b = np.linspace(0.0, max(hull.records.values[-1] + 4.0, np.log(1e6)), _TABLE[0])
@@ -267,7 +282,7 @@ def _surfaces(
     mean = committee.weights @ predicted
     spread = np.sqrt(committee.weights @ (predicted - mean) ** 2)
     shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
-    service, spacing = mean_times(committee, where.records_per_request)
+    service, spacing = _served(committee, alone, float(points.cpus.max()), where.records_per_request)
     in_flight = where.concurrency
     core = -np.log(seconds_per_request(service / in_flight, spacing, in_flight, _mean_sharpness(committee)))
     claimed = np.hypot(sd, np.median(points.steady_noise))

@@ -26,6 +26,7 @@ from planner.performance.prediction import Bounds, Columns, Floats
 from planner.performance.service import Line, fit_line
 from planner.performance.tail import TailModel, fit_tail
 from planner.performance.transfer import Target, Times, bottleneck, like_concurrency, times_on
+from planner.performance.turns import cpus_usable
 from planner.profiling.profile import Profile
 
 _EDGE: Final = float(np.log(1.05))
@@ -56,7 +57,7 @@ class PerformanceModel:
         rows = usable(profile)
         records = np.array([row.records_per_request for row in rows], float)
         return cls(
-            host=fit_host(points, workers),
+            host=fit_host(points, workers, cpus_usable=cpus_usable(rows, float(points.cpus.max()))),
             memory=fit_memory(profile, workers),
             tail=fit_tail(points),
             request_bytes=fit_line(records, np.array([max(row.request_bytes, 1.0) for row in rows])),

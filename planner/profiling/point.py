@@ -15,6 +15,7 @@ from planner.profiling.http1 import Failure, prepare_request
 from planner.profiling.load import OVERLOAD_STATUSES, ClosedLoop, Trace
 from planner.profiling.payloads import Sample
 from planner.profiling.profile import LoadGenerator, Measurement
+from planner.profiling.readiness import readiness
 from planner.units import show_seconds
 
 FEWEST_COMPLETIONS: Final = 20
@@ -177,6 +178,7 @@ def _measurement(
     cpu_s = window.rise([usage.cpu_s for usage in usages]) if usages else None
     begin_s, end_s = window.ends_s[0], window.ends_s[-1]
     disturbed_share = _disturbed_share(conditions, window, cpu_s)
+    ready = _readiness(window)
     return Measurement(
         records_per_request=records_per_request,
         concurrency=concurrency,
@@ -197,6 +199,8 @@ def _measurement(
         response_bytes=fmean(trace.response_bytes[first + 1 :]),
         disturbed_share=disturbed_share,
         throttled_s=_throttled_s(window),
+        ready_threads=None if ready is None else round(ready[0], 3),
+        active_threads=None if ready is None else ready[1],
         warnings=(
             *_load_warnings(conditions, window, disturbed_share),
             *_throttling_warnings(window),
@@ -229,6 +233,13 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
             f"the load generator's own {show_seconds(floor.latency_s)} is {floor.latency_s / median_s:.0%} of the "
             "median latency: the server's part is less than what was measured"
         )
+
+
+def _readiness(window: _Window) -> tuple[float, int] | None:
+    """Threads ready for a CPU and threads that took part, between the first and last reading inside the window."""
+    inside = [c for c in window.trace.checkpoints if c.at_s >= window.ends_s[0] and c.usage is not None]
+    usages = [c.usage for c in inside if c.usage is not None]
+    return readiness(usages, inside[-1].at_s - inside[0].at_s) if inside else None
 
 
 def _client_s(window: _Window) -> float:

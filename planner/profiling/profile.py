@@ -102,6 +102,11 @@ class Measurement(Value, frozen=True, kw_only=True):
     generator does not count. None where the container's own part cannot be seen."""
     throttled_s: float | None = None
     """Seconds that a CPU quota halted the container's threads in the window, summed; None: it has no quota."""
+    ready_threads: float | None = None
+    """Threads of the container that ran or stood ready for a CPU, on average: how many CPUs it could have used. None
+    where that cannot be seen."""
+    active_threads: int | None = None
+    """Threads that did a tenth of its work or more."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -143,6 +148,8 @@ class Trial(Value, frozen=True, kw_only=True):
     """The tuned variables; empty: the container as it was given."""
     throughput_records_per_s: float | None
     """Best of its few points; None where it failed."""
+    verified_records_per_s: float | None = None
+    """At that point again, for longer, at the end of the search; None: it was not among the best, or failed then."""
     records_per_request: int | None = None
     concurrency: int | None = None
     reason: str = ""

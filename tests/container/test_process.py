@@ -13,6 +13,7 @@ from planner.container.cgroup import make_cgroup
 from planner.container.contract import ExecutionParameters, Limits
 from planner.container.cpus import available_cpus
 from planner.container.process import ProcessContainer
+from planner.container.usage import Accounting
 from planner.errors import ContainerDiedError, ContainerLimitError, ContainerStartError
 from tests.container.contract import LINES, OwnedContainerContract, UsageContract
 from tests.container.traces import PLAIN, eventually, listens, processes
@@ -114,6 +115,17 @@ def test_a_fraction_of_a_cpu_is_a_quota_whose_halts_are_counted() -> None:
         usage = pinned.usage()
         assert usage is not None
         assert usage.throttled_periods is None
+
+
+@pytest.mark.parametrize("accounting", [pytest.param("auto", marks=needs_cgroup), "process-tree"])
+def test_what_threads_ran_is_seen_thread_by_thread(accounting: Accounting) -> None:
+    with ProcessContainer(PLAIN, accounting=accounting) as container:
+        container.invoke(b'"burn"\n', content_type=LINES)
+        usage = container.usage()
+        assert usage is not None
+        if usage.threads is not None and sys.platform == "linux":
+            assert 0 < sum(times.ran_s for times in usage.threads.values()) <= usage.cpu_s + 0.05
+            assert all(times.waited_s >= 0 for times in usage.threads.values())
 
 
 def test_a_fraction_of_a_cpu_without_a_control_group_is_refused_at_once() -> None:
