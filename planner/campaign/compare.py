@@ -55,15 +55,25 @@ class ProfileComparison(Document, frozen=True, kw_only=True, tag="profile_compar
     old_created_at: str
     new_created_at: str
     settings: tuple[str, ...]
-    """What was set otherwise: environment, limits, workers."""
+    """What was otherwise: content of a rebuilt container, environment, limits, workers."""
     changes: tuple[Change, ...]
     throughput_ratio: Interval
     """Over all common points: their median and the mean's 90 % interval about it."""
     warnings: tuple[str, ...] = ()
 
 
-def incomparable(old: Profile, container: ContainerDescription, payload: Payload, host: Host) -> tuple[str, ...]:
-    """Why a profile of these cannot be compared with the old one; empty when it can."""
+def is_rebuilt(old: ContainerDescription, new: ContainerDescription) -> bool:
+    """Whether both have one name and different content."""
+    return (old.backend, old.target) == (new.backend, new.target) and not same_target(old, new)
+
+
+def incomparable(
+    old: Profile, container: ContainerDescription, payload: Payload, host: Host, *, rebuilt: bool = False
+) -> tuple[str, ...]:
+    """Why a profile of these cannot be compared with the old one; empty when it can.
+
+    rebuilt: a container of the same name with other content is what is to be compared.
+    """
     pairs: list[tuple[str, object, object]] = [
         ("sample", old.payload.digest[:12], payload.digest[:12]),
         ("content type", old.payload.content_type, payload.content_type),
@@ -73,18 +83,28 @@ def incomparable(old: Profile, container: ContainerDescription, payload: Payload
         ("CPUs of the host", old.host.logical_cpus, host.logical_cpus),
     ]
     found = [f"{what} was {before}, is {now}" for what, before, now in pairs if before != now]
-    if not same_target(old.container, container):
+    is_new_build = is_rebuilt(old.container, container)
+    if not same_target(old.container, container) and not (rebuilt and is_new_build):
         found.insert(0, f"container was {_named(old.container)}, is {_named(container)}")
     return tuple(found)
 
 
-def check_comparable(old: Profile, container: ContainerDescription, payload: Payload, host: Host, source: str) -> None:
+def check_comparable(
+    old: Profile,
+    container: ContainerDescription,
+    payload: Payload,
+    host: Host,
+    source: str,
+    *,
+    rebuilt: bool = False,
+) -> None:
     """Raise ProfileError, with every difference, unless a new profile may be compared with the one in `source`."""
-    different = incomparable(old, container, payload, host)
+    different = incomparable(old, container, payload, host, rebuilt=rebuilt)
     if different:
+        way_out = " If it was rebuilt and the change is what you ask for, add --rebuilt."
         raise ProfileError(
             f"{source} is of something else: {'; '.join(different)}. Throughput is compared for one image and one "
-            "sample on one kind of CPU only."
+            f"sample on one kind of CPU only.{way_out if is_rebuilt(old.container, container) and not rebuilt else ''}"
         )
 
 
@@ -98,14 +118,16 @@ def profile_again(
     accept: str | None = None,
     split_type: SplitType = "Line",
     time_budget_s: float = 60.0,
+    rebuilt: bool = False,
     **session: Any,
 ) -> tuple[Profile, ProfileComparison]:
     """A new profile at the points of the old one, and what changed; `session` goes to `planner.profile`.
 
-    Raises ProfileError before anything is started when the two could not be compared.
+    rebuilt: the container may have other content than the old one under the same name. Raises ProfileError before
+    anything is started when the two could not be compared.
     """
     sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
-    check_comparable(old, container.description, sample.payload, read_host(), source)
+    check_comparable(old, container.description, sample.payload, read_host(), source, rebuilt=rebuilt)
     session = {name: value for name, value in session.items() if name not in ("records_per_request", "concurrency")}
     new = profile(
         container,
@@ -117,7 +139,7 @@ def profile_again(
         points=sorted({point_of(row) for row in own_rows(old)}),
         **session,
     )
-    return new, compare(old, new)
+    return new, compare(old, new, rebuilt=rebuilt)
 
 
 def _cpu(host: Host) -> str:
@@ -125,16 +147,20 @@ def _cpu(host: Host) -> str:
 
 
 def _named(container: ContainerDescription) -> str:
-    digest = f" ({container.digest.removeprefix('sha256:')[:12]})" if container.digest else ""
+    digest = f" ({_digest(container)})" if container.digest else ""
     return f"{container.backend} {container.target}{digest}"
 
 
-def compare(old: Profile, new: Profile) -> ProfileComparison:
+def _digest(container: ContainerDescription) -> str:
+    return (container.digest or "not known").removeprefix("sha256:")[:12]
+
+
+def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComparison:
     """What changed from the old profile to the new one.
 
     Raises ProfileError when they are not comparable or have no point in common.
     """
-    check_comparable(old, new.container, new.payload, new.host, "the old profile")
+    check_comparable(old, new.container, new.payload, new.host, "the old profile", rebuilt=rebuilt)
     before = {point_of(row): row for row in own_rows(old)}
     pairs = [(before[point], row) for row in own_rows(new) if (point := point_of(row)) in before]
     if not pairs:
@@ -192,6 +218,8 @@ def _overall(changes: list[Change]) -> Interval:
 
 
 def _settings(old: ContainerDescription, new: ContainerDescription) -> Iterator[str]:
+    if is_rebuilt(old, new):
+        yield f"content was {_digest(old)}, is {_digest(new)}: rebuilt under the same name"
     for name in sorted({*old.environment, *new.environment}):
         before, now = old.environment.get(name), new.environment.get(name)
         if before != now:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
+from planner.documents import replace
 from planner.errors import DocumentError, ProfileError
 from planner.profiling.profile import Trial, Tuning
 
@@ -28,6 +29,10 @@ Space: TypeAlias = Mapping[str, tuple[str, ...]]
 """Values to try, by environment variable."""
 TrySetting: TypeAlias = Callable[[Mapping[str, str]], Trial]
 """Values of the variables (none: the container as it was given) -> what came of it."""
+Verify: TypeAlias = Callable[[Trial], float | None]
+"""A trial -> records/s of its setting at its point measured anew, for longer; None where that failed."""
+FINALISTS: Final = 2
+"""So many of the best settings are measured again at the end: of many short trials the best one was also lucky."""
 
 
 def parse_values(text: str) -> tuple[str, ...]:
@@ -51,11 +56,13 @@ def tune(
     journal: Path,
     subject: str,
     trials: int = MOST_TRIALS,
+    verify: Verify | None = None,
     resume: bool = False,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Tuning:
     """The best of the settings tried: highest throughput, the container as it was given among them.
 
+    With `verify` the two best are measured again, one after the other, and the one that is then better is chosen.
     `subject` says what is tuned: a journal of something else is not gone on from. Raises ProfileError for that, and
     when no setting worked.
     """
@@ -69,7 +76,7 @@ def tune(
     while (done := len(_finished(study))) < planned - 1:
         asked = study.ask()
         setting = {name: _suggested(asked, name, values) for name, values in space.items()}
-        progress(f"tuning: {' '.join(f'{name}={value}' for name, value in setting.items())}", 1 + done, planned)
+        progress(f"tuning: {_named(setting)}", 1 + done, planned)
         known = [trial for trial in _finished(study) if dict(trial.environment) == setting]
         _tell(study, asked, known[0] if known else try_setting(setting))
     tried = (_decoded(baseline), *_finished(study))
@@ -77,8 +84,29 @@ def tune(
     if not worked:
         reasons = "; ".join(dict.fromkeys(trial.reason for trial in tried))
         raise ProfileError(f"no setting of {', '.join(space)} worked: {reasons}")
-    best = max(worked, key=lambda trial: trial.throughput_records_per_s or 0.0)
-    return Tuning(space=dict(space), chosen=dict(best.environment), trials=tried)
+    worked.sort(key=lambda trial: -(trial.throughput_records_per_s or 0.0))
+    if verify is None or len(worked) < FINALISTS:
+        return Tuning(space=dict(space), chosen=dict(worked[0].environment), trials=tried)
+    finalists = []
+    for trial in worked[:FINALISTS]:
+        progress(f"tuning: again {_named(trial.environment)}", planned, planned)
+        finalists.append(_verified(study, trial, verify))
+    best = max(finalists, key=lambda trial: trial.verified_records_per_s or 0.0)
+    by_setting = {_named(trial.environment): trial for trial in finalists}
+    checked = tuple(by_setting.get(_named(trial.environment), trial) for trial in tried)
+    return Tuning(space=dict(space), chosen=dict(best.environment), trials=checked)
+
+
+def _named(setting: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in setting.items()) or "as given"
+
+
+def _verified(study: "optuna.Study", trial: Trial, verify: Verify) -> Trial:
+    """The trial with what measuring its setting again said, now or before the session was killed."""
+    key = f"verified {_named(trial.environment)}"
+    if key not in study.user_attrs:
+        study.set_user_attr(key, [verify(trial)])
+    return replace(trial, verified_records_per_s=study.user_attrs[key][0])
 
 
 def _opened(space: Space, journal: Path, subject: str, trials: int, *, resume: bool) -> "optuna.Study":

@@ -9,7 +9,13 @@ from planner.campaign.bench import Bench, Skipped, run_points
 from planner.campaign.points import Point, records_ladder
 from planner.campaign.session import measuring, open_session, probe, workers_of
 from planner.container.contract import Container
-from planner.errors import ContainerDiedError, ContainerStartError, InvocationError, ResponseMismatchError
+from planner.errors import (
+    ContainerDiedError,
+    ContainerStartError,
+    InvocationError,
+    ResponseMismatchError,
+    TooFewRequestsError,
+)
 from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off
 from planner.profiling.payloads import Sample
@@ -64,6 +70,27 @@ def trying(
         )
 
     return try_setting
+
+
+def verifying(
+    open_container: OpenContainer, sample: Sample, host: Host, load_generator: LoadGenerator, time_s: float
+) -> Callable[[Trial], float | None]:
+    """What measures a trial's setting anew at the trial's point for `time_s`; None where the container fails."""
+
+    def verify(trial: Trial) -> float | None:
+        point = Point(records_per_request=trial.records_per_request or 1, concurrency=trial.concurrency or 1)
+        container = open_container(trial.environment)
+        try:
+            opening = open_session(container, sample, host, load_generator)
+            outcomes = measure_points(container, sample, opening, [point], time_s=max(SHORTEST_TRIAL_S, time_s))
+        except (*TRIED_ERRORS, TooFewRequestsError):
+            return None
+        finally:
+            container.stop()
+        rows = [outcome for outcome in outcomes if isinstance(outcome, Measurement)]
+        return rows[-1].throughput_records_per_s if rows else None
+
+    return verify
 
 
 def measure_points(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from planner.campaign.knobs import MOST_TRIALS, Space, tune
 from planner.campaign.profiler import profile
 from planner.campaign.session import Progress
-from planner.campaign.settings import OpenContainer, trying
+from planner.campaign.settings import OpenContainer, trying, verifying
 from planner.documents import to_json
 from planner.profiling.calibrate import calibrate
 from planner.profiling.host import read_host
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TRIAL_SHARE: Final = 0.1
 """Load of one setting, as a share of the time budget."""
+VERIFY_SHARE: Final = 0.2
+"""Load of each of the two best, when they are measured again."""
 
 
 def journal_of(output: Path) -> Path:
@@ -46,17 +48,16 @@ def profile_tuned(
 ) -> Profile:
     """The profile of the container under the best of its settings; the profile lists all that were tried.
 
-    Each setting is loaded for a tenth of `time_budget_s`; the profile then takes all of it. The answers so far stand
-    in a journal beside `output`. Raises what `tune` and `profile` raise.
+    Each setting is loaded for a tenth of `time_budget_s`, the two best again for a fifth; the profile then takes all
+    of it. The answers so far stand in a journal beside `output`. Raises what `tune` and `profile` raise.
     """
     sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
     given = open_container({}).description
-    try_setting = trying(
-        open_container, sample, read_host(), calibrate(sample.first_body(1)), TRIAL_SHARE * time_budget_s
-    )
+    host, generator = read_host(), calibrate(sample.first_body(1))
     tuning = tune(
         space,
-        try_setting,
+        trying(open_container, sample, host, generator, TRIAL_SHARE * time_budget_s),
+        verify=verifying(open_container, sample, host, generator, VERIFY_SHARE * time_budget_s),
         journal=journal_of(output),
         subject=to_json(given) + sample.payload.digest,
         trials=trials,

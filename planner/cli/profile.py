@@ -151,6 +151,11 @@ A session that was interrupted is gone on from by the same command with --resume
     help="Measure the points of this profile again and say what changed beyond noise. Refused before measuring unless "
     "it is of the same image, sample and kind of CPU. -o gets the new profile; stdout the comparison.",
 )
+@click.option(
+    "--rebuilt",
+    is_flag=True,
+    help="With --compare: the container may have been rebuilt, that is have other content under the same name.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the points that the --output file of a killed session holds.")
 @output_options
 def command(
@@ -158,6 +163,7 @@ def command(
     payload: Path,
     content_type: str | None,
     old_path: Path | None,
+    rebuilt: bool,
     time_budget: float,
     tune: "dict[str, tuple[str, ...]]",
     tune_trials: int,
@@ -179,7 +185,7 @@ def command(
     IMAGE is run by Docker as the service runs it: `docker run IMAGE serve`, the model read-only in /opt/ml/model. It
     has to be on the engine (DOCKER_HOST, or this machine's): nothing is pulled.
     """
-    _check_usage(others, tune=tune, compares=old_path is not None, output=output)
+    _check_usage(others, tune=tune, compares=old_path is not None, rebuilt=rebuilt, output=output)
     container_choice = {name: others.pop(name) for name in CONTAINER_CHOICE}
     question = asked_plan({name: others.pop(name) for name in PLAN_CHOICE})
     content_type = content_type or content_type_of(payload)
@@ -213,7 +219,7 @@ def command(
     with shown_progress(console) as progress:
         session["progress"] = progress
         if old_path is not None:
-            _compared(old_path, container, session, format_)
+            _compared(old_path, container, {**session, "rebuilt": rebuilt}, format_)
             return
         if tune:
             from planner.campaign.tuned import profile_tuned
@@ -236,7 +242,9 @@ def command(
     emit(document, rendered, output=output, format_=format_)
 
 
-def _check_usage(others: dict[str, Any], *, tune: dict[str, Any], compares: bool, output: Path | None) -> None:
+def _check_usage(
+    others: dict[str, Any], *, tune: dict[str, Any], compares: bool, rebuilt: bool, output: Path | None
+) -> None:
     """Raise click.UsageError for options that do not go together."""
     if others["resume"] and output is None:
         raise click.UsageError("--resume needs --output, the file that the killed session was writing.")
@@ -250,6 +258,8 @@ def _check_usage(others: dict[str, Any], *, tune: dict[str, Any], compares: bool
             "--tune and --compare measure one CPU limit and worker count at a time; leave --workers out and give "
             "--cpus one number."
         )
+    if rebuilt and not compares:
+        raise click.UsageError("--rebuilt goes with --compare.")
     if compares and (tune or others["dataset_path"] or others["records_per_request"] or others["concurrency"]):
         raise click.UsageError(
             "--compare measures the points of the old profile; leave out --tune, --dataset, --records-per-request and "

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from planner.profiling.profile import Measurement, Profile
+from planner.profiling.replicates import repeat_interval
 from planner.units import MIB, show_bytes, show_seconds
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _tuning(profile: Profile) -> list[str]:
     for trial in sorted(profile.tuning.trials, key=lambda trial: -(trial.throughput_records_per_s or 0.0)):
         rate = trial.throughput_records_per_s
         came = trial.reason if rate is None else f"{rate:,.4g} records/s"
+        if trial.verified_records_per_s is not None:
+            came += f", measured again {trial.verified_records_per_s:,.4g}"
         where = "" if rate is None else f" ({trial.records_per_request:,} records x {trial.concurrency} in flight)"
         lines.append(f"  {_setting(trial.environment)}: {came}{where}")
     return lines
@@ -107,8 +110,8 @@ def _rate(row: Measurement) -> str:
 
 
 def _half_width(row: Measurement) -> float:
-    """Half-width of the 90 % interval of throughput, in percent."""
-    interval = row.throughput_interval_records_per_s
+    """Half-width, in percent, of where throughput measured once more would lie nine times in ten."""
+    interval = repeat_interval(row)
     return 50 * (interval.high - interval.low) / interval.mid
 
 

@@ -57,6 +57,21 @@ def test_settings_may_differ_and_are_told() -> None:
     assert compare(measured(), new).settings == ("OMP_NUM_THREADS was not set, is 2",)
 
 
+def test_a_rebuilt_container_is_compared_when_asked_and_its_contents_are_told() -> None:
+    def built(digest: str, profile: Profile) -> Profile:
+        return replace(profile, container=replace(profile.container, digest=f"sha256:{digest * 64}"))
+
+    old, new = built("a", measured()), built("b", measured(0.8))
+    with pytest.raises(ProfileError, match=r"aaaaaaaaaaaa.*bbbbbbbbbbbb.*--rebuilt"):
+        compare(old, new)
+    found = compare(old, new, rebuilt=True)
+    assert found.settings == ("content was aaaaaaaaaaaa, is bbbbbbbbbbbb: rebuilt under the same name",)
+    assert found.throughput_ratio.high < 1
+    other = replace(new, container=replace(new.container, target="another"))
+    with pytest.raises(ProfileError, match="is process another"):
+        compare(old, other, rebuilt=True)
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [

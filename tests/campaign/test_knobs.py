@@ -19,7 +19,13 @@ class Settings:
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.tried: list[dict[str, str]] = []
+        self.verified: list[dict[str, str]] = []
         self.stop_after = stop_after
+
+    def verify(self, trial: Trial) -> float | None:
+        """Four threads were lucky the first time."""
+        self.verified.append(dict(trial.environment))
+        return 120.0 if trial.environment["THREADS"] == "4" else 240.0
 
     def measure(self, setting: Mapping[str, str]) -> Trial:
         if len(self.tried) == self.stop_after:
@@ -46,6 +52,19 @@ def test_a_small_space_is_tried_whole_and_the_best_setting_chosen(tmp_path: Path
     assert len({tuple(sorted(setting.items())) for setting in settings.tried}) == 7
     assert tuning.chosen == {"THREADS": "4", "KIND": "a"}
     assert [trial.reason for trial in tuning.trials if trial.throughput_records_per_s is None] == ["out of memory"]
+
+
+def test_the_two_best_are_measured_again_and_the_one_better_then_is_chosen(tmp_path: Path) -> None:
+    settings, journal = Settings(), tmp_path / "journal"
+    found = tune(SPACE, settings.measure, journal=journal, subject="a model", verify=settings.verify)
+    assert settings.verified == [{"THREADS": "4", "KIND": "a"}, {"THREADS": "2", "KIND": "b"}]
+    assert found.chosen == {"THREADS": "2", "KIND": "b"}
+    again = [(dict(t.environment), t.verified_records_per_s) for t in found.trials if t.verified_records_per_s]
+    assert sorted(rate for _, rate in again) == [120.0, 240.0]
+    later = Settings()
+    resumed = tune(SPACE, later.measure, journal=journal, subject="a model", verify=later.verify, resume=True)
+    assert resumed == found
+    assert later.verified == []
 
 
 def test_the_container_as_given_wins_where_nothing_is_better(tmp_path: Path) -> None:
