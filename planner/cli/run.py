@@ -112,9 +112,10 @@ Exit code 80: some objects failed; they have no output, the others have. After a
 @click.option("--resume", is_flag=True, help="Keep what an earlier run finished under the same settings.")
 @click.option(
     "-o",
+    "--document",
     "output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the run document (JSON) to this file, whole or not at all.",
+    help="Write the run document (JSON) to this file, whole or not at all; also of a run that is ended early.",
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
@@ -150,6 +151,11 @@ def command(
     known_profile = None if profile is None else read_document(profile, Profile)
     _echo(asked.settings, len(listing.objects), asked.notes)
     with _progress_bar(listing.stored_bytes) as (bar, on_progress):
+
+        def broken_off(run: "RunDocument") -> None:
+            bar.stop()
+            _show(run, output=output, format_=format_)
+
         run = run_job(
             source,
             folder,
@@ -161,6 +167,7 @@ def command(
             plan=asked.plan,
             profile=known_profile,
             progress=on_progress,
+            broken_off=broken_off,
         )
         bar.stop()
     _show(run, output=output, format_=format_)

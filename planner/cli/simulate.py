@@ -23,7 +23,8 @@ Examples:
 
 Drawn anew in every world: the error of model and hardware speed (one for the whole job), a difference from
 instance to instance, every request's service time, start-up, and which object goes to which instance. The same
---seed gives the same numbers. A profile that is not the plan's: exit code 40; another dataset: 11.""",
+--seed gives the same numbers, but for --here, which first measures for some five seconds what containers and runner
+cost each other on this machine. A profile that is not the plan's: exit code 40; another dataset: 11.""",
 )
 @click.argument("plan_path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -65,6 +66,12 @@ instance to instance, every request's service time, start-up, and which object g
     type=click.FloatRange(min=0, min_open=True),
     help="With --here: CPUs of each container. [default: an equal share of this machine's]",
 )
+@click.option(
+    "--closes-connections",
+    is_flag=True,
+    help="With --here: the server ends its connection with each answer, as those with synchronous workers do; "
+    "`planner run` shows how many it opened, the profile does not know.",
+)
 @output_options
 def command(
     *,
@@ -75,6 +82,7 @@ def command(
     here: bool,
     instance_count: int | None,
     cpus: float | None,
+    closes_connections: bool,
     output: Path | None,
     format_: OutputFormat,
     **chances: Any,
@@ -95,9 +103,19 @@ def command(
     dataset = _dataset(dataset_path, plan.workload.repeat if repeat is None else repeat)
     stderr_console().print(f"{plan_path}: playing {chances['worlds']:,} worlds, seed {chances['seed']}", markup=False)
     if here:
-        found = _here(plan, profile, dataset, instance_count=instance_count, cpus=cpus, chances=chances)
-    elif instance_count is not None or cpus is not None:
-        raise click.UsageError("--instance-count and --cpus go with --here; for AWS, change the plan.")
+        found = _here(
+            plan,
+            profile,
+            dataset,
+            instance_count=instance_count,
+            cpus=cpus,
+            keeps_connections=not closes_connections,
+            chances=chances,
+        )
+    elif instance_count is not None or cpus is not None or closes_connections:
+        raise click.UsageError(
+            "--instance-count, --cpus and --closes-connections go with --here; for AWS, change the plan."
+        )
     else:
         deadline_s, budget_usd = chances.pop("deadline"), chances.pop("budget")
         found = simulate(
@@ -121,22 +139,29 @@ def _here(
     *,
     instance_count: int | None,
     cpus: float | None,
+    keeps_connections: bool,
     chances: dict[str, Any],
 ) -> Any:
     """The plan's payload and concurrency on the profiled host."""
+    from planner.jobs.simulation.here import side_by_side_here
     from planner.jobs.simulation.simulate import simulate_here
 
     if profile is None or dataset is None:
         raise click.UsageError("--here needs --profile, measured on this host, and --dataset.")
     chosen = plan.configuration
+    job: dict[str, Any] = {
+        "batch_strategy": chosen.batch_strategy,
+        "max_payload_mb": chosen.max_payload_mb,
+        "max_concurrent_transforms": chosen.max_concurrent_transforms,
+        "instance_count": chosen.instance_count if instance_count is None else instance_count,
+        "cpus": cpus,
+    }
+    stderr_console().print("measuring what containers and runner cost each other here", markup=False)
     return simulate_here(
         profile,
         dataset,
-        batch_strategy=chosen.batch_strategy,
-        max_payload_mb=chosen.max_payload_mb,
-        max_concurrent_transforms=chosen.max_concurrent_transforms,
-        instance_count=chosen.instance_count if instance_count is None else instance_count,
-        cpus=cpus,
+        **job,
+        side_by_side=side_by_side_here(profile, dataset, **job, keeps_connections=keeps_connections),
         worlds=chances["worlds"],
         seed=chances["seed"],
         deadline_s=chances["deadline"],

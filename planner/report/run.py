@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN_OBJECTS: Final = 20
-"""So many rows at most; those that failed come first. The document has all."""
+"""So many rows at most. The document has all."""
+_SHOWN_FIRST: Final = {"failed": 0, "unfinished": 1}
 
 
 def render(run: RunDocument) -> "RenderableType":
@@ -19,7 +20,10 @@ def render(run: RunDocument) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(f"{run.state}: {run.input} -> {run.output}"), Text(), _totals(run)]
+    parts: list[RenderableType] = [Text(f"{run.state}: {run.input} -> {run.output}")]
+    if run.failure is not None:
+        parts.append(Text(f"Ended early: {run.failure.splitlines()[0]}", style="red"))
+    parts += [Text(), _totals(run)]
     if run.planned is not None or run.predicted is not None:
         parts += [Text(), _expected(run)]
     if run.predicted is not None:
@@ -44,9 +48,13 @@ def _totals(run: RunDocument) -> "Table":
     table = _table()
     states = [row.state for row in run.objects]
     kept, failed = states.count("kept"), states.count("failed")
+    left = states.count("unfinished")
     extras = [f"{kept:,} kept from before"] * bool(kept) + [f"{failed:,} failed"] * bool(failed)
+    extras += [f"{left:,} not finished"] * bool(left)
     table.add_row("objects", f"{len(run.objects):,}", ", ".join(extras))
     sent = [f"{run.requests_sent:,} sent", f"{run.retried_requests:,} retries", f"{run.failed_requests:,} failed"]
+    if run.connections_opened is not None:
+        sent.append(f"{run.connections_opened:,} connections opened")
     table.add_row("requests", f"{run.requests:,}", ", ".join(sent))
     table.add_row("records", f"{run.records:,}", f"{run.records / run.requests:,.1f} a request" if run.requests else "")
     table.add_row("bytes", show_bytes(run.payload_bytes), f"in, {show_bytes(run.output_bytes)} out")
@@ -130,7 +138,7 @@ def _objects(run: RunDocument) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 
-    rows = sorted(run.objects, key=lambda row: row.state != "failed")[:SHOWN_OBJECTS]
+    rows = sorted(run.objects, key=lambda row: _SHOWN_FIRST.get(row.state, len(_SHOWN_FIRST)))[:SHOWN_OBJECTS]
     table = _table("object", "state", "at", "records", "requests", "in", "out", "seconds")
     table.columns[0].no_wrap = False
     table.columns[0].overflow = "fold"

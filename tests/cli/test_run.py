@@ -6,7 +6,7 @@ from click.testing import CliRunner, Result
 
 from planner.cli.run import command
 from planner.documents import read_document, replace, write_document
-from planner.errors import ContainerLimitError, DocumentError, JobFailedError
+from planner.errors import ContainerDiedError, ContainerLimitError, DocumentError, JobFailedError
 from planner.jobs import request
 from planner.jobs.local import RunDocument
 from tests.jobs import examples
@@ -54,6 +54,18 @@ def test_failed_objects_are_reported_before_the_error_and_its_exit_code(folder: 
     assert "ClientError: 413" in str(result.exception)
     assert "failed" in result.stdout
     assert read_document(folder / "run.json", RunDocument).state == "Failed"
+
+
+def test_a_run_that_a_dying_container_ends_leaves_its_document_and_its_own_exit_code(folder: Path) -> None:
+    write_lines(folder / "in" / "part-1.jsonl", 3, seed=1, extra={1: "DIE"})
+    result = _run(folder, "--document", str(folder / "run.json"), "--invocations-max-retries", "0")
+    assert isinstance(result.exception, ContainerDiedError)
+    run = read_document(folder / "run.json", RunDocument)
+    assert run.state == "Failed"
+    assert run.failure == str(result.exception)
+    assert {row.key: row.state for row in run.objects}["part-2.jsonl"] == "unfinished"
+    assert "Ended early" in result.stdout
+    assert "not finished" in result.stdout
 
 
 def test_a_plan_is_run_as_it_stands_and_its_figures_are_shown_as_those_of_other_machines(folder: Path) -> None:

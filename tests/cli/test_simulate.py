@@ -77,10 +77,13 @@ def test_here_plays_the_profiled_host(folder: Path) -> None:
     )
     assert "2 x here" in shown.stdout
     assert "1 CPU of its host" in shown.stdout
+    assert "times what it took in the profile" in " ".join(shown.stdout.split())
     assert "start-up" not in shown.stdout.split("What this rests on")[0]
 
 
-@pytest.mark.parametrize("options", [("--here",), ("--instance-count", "2"), ("--cpus", "1")])
+@pytest.mark.parametrize(
+    "options", [("--here",), ("--instance-count", "2"), ("--cpus", "1"), ("--closes-connections",)]
+)
 def test_half_a_question_is_a_usage_error(folder: Path, options: tuple[str, ...]) -> None:
     shown = invoked(folder, *options)
     assert shown.exit_code == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.container import Container, Limits, ProcessContainer
 from planner.jobs.local import JobSettings, RunDocument, run_job
+from planner.jobs.local.run import BrokenOff
 from planner.jobs.local.settings import Assembly
 from tests.jobs.local_server import answer_to
 
@@ -38,9 +39,17 @@ def opener(log: Path, **variables: str) -> Callable[[Mapping[str, str], Limits],
     return open_instance
 
 
-def run_here(folder: Path, settings: JobSettings, *, resume: bool = False, **variables: str) -> RunDocument:
+def run_here(
+    folder: Path,
+    settings: JobSettings,
+    *,
+    resume: bool = False,
+    broken_off: BrokenOff | None = None,
+    **variables: str,
+) -> RunDocument:
     """Run the objects in folder/in to folder/out; the server's log is folder/log."""
-    return run_job(folder / "in", folder / "out", settings, opener(folder / "log", **variables), resume=resume)
+    servers = opener(folder / "log", **variables)
+    return run_job(folder / "in", folder / "out", settings, servers, resume=resume, broken_off=broken_off)
 
 
 def asked(folder: Path) -> list[dict[str, Any]]:

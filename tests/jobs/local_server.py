@@ -2,9 +2,9 @@
 
 Run as ``python local_server.py LOG``; every request is one JSON line of LOG. What a body holds decides how it goes:
 POISON is answered 500 each time, FLAKY 503 the first time, REFUSED 413, SLOW after two seconds, DIE ends the process.
-Variables: DELAY_MS (at most so long, by the body's own checksum), PARAMETERS (body of /execution-parameters), MODE
-("upper": every line in capitals; "label": a JSON object per line; "number": the count of the fields of a CSV line;
-"short": one line too few).
+Variables: CLOSES (1: each answer ends the connection), DELAY_MS (at most so long, by the body's own checksum),
+PARAMETERS (body of /execution-parameters), MODE ("upper": every line in capitals; "label": a JSON object per line;
+"number": the count of the fields of a CSV line; "short": one line too few).
 """
 
 import json
@@ -46,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if os.environ.get("CLOSES") == "1":
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 

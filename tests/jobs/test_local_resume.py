@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from planner.documents import replace
+from planner.documents import read_document, replace
 from planner.errors import OutputError
+from planner.jobs.local import RunDocument
 from planner.jobs.local.journal import OutputFolder
 from tests.jobs.local_jobs import (
     LINES,
@@ -121,10 +122,13 @@ def test_ctrl_c_ends_with_130_stops_the_servers_and_keeps_finished_objects(
 
 def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(folder: Path) -> None:
     write_lines(folder / "in" / "part-05", 5000, seed=5)
-    process = _run(folder, before=FILE_LIMIT)
+    process = _run(folder, "--document", str(folder / "run.json"), before=FILE_LIMIT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == OutputError.exit_code, errors
     assert "part-05.out: cannot be written" in errors
+    run = read_document(folder / "run.json", RunDocument)
+    assert "part-05.out: cannot be written" in str(run.failure)
+    assert "part-05" not in {row.key for row in run.objects if row.state == "finished"}
     finished = _assert_every_output_is_whole(folder)
     assert "part-00" in finished
     assert "part-05" not in finished

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from planner.container.cpus import available_cpus
 from planner.documents import replace, to_json
 from planner.errors import (
     ContainerDiedError,
@@ -14,6 +15,8 @@ from planner.errors import (
 )
 from planner.jobs.local import RunDocument, raise_if_failed
 from planner.jobs.local.assignment import deal
+from planner.jobs.local.cautions import sharing_cautions
+from planner.jobs.local.run_document import InstanceRow
 from planner.planning.makespan import layout
 from planner.records import describe
 from tests.jobs.local_jobs import LINES, asked, outputs, plain_output, plain_payloads, run_here, unfinished, write_lines
@@ -171,8 +174,17 @@ def test_a_record_above_the_limit_fails_its_object_alone(folder: Path) -> None:
 
 def test_a_container_that_dies_ends_the_run_and_what_was_finished_is_kept(folder: Path) -> None:
     write_lines(folder / "in" / "part-3", 3, seed=1, extra={1: "DIE"})
+    told: list[RunDocument] = []
     with pytest.raises(ContainerDiedError, match="exit code 3"):
-        run_here(folder, replace(LINES, invocations_max_retries=0))
+        run_here(folder, replace(LINES, invocations_max_retries=0), broken_off=told.append)
+    (run,) = told
+    assert run.state == "Failed"
+    assert run.failure is not None
+    assert "exit code 3" in run.failure
+    states = {row.key: row.state for row in run.objects}
+    assert {key for key, state in states.items() if state == "finished"} == set(outputs(folder))
+    assert (states["part-3"], states["part-4"]) == ("failed", "unfinished")
+    assert run.output_bytes == sum(len(content) for content in outputs(folder).values())
     assert set(outputs(folder)) >= {"deep/er/part-1", "deep/er/part-3"}
     assert not {"part-3", "part-4"} & set(outputs(folder))
     assert not unfinished(folder)
@@ -252,6 +264,31 @@ def test_an_output_folder_inside_the_input_is_refused(folder: Path) -> None:
         run_here(folder / "in", LINES)
 
 
+def test_a_runner_without_a_cpu_of_its_own_says_what_it_takes_from_the_containers() -> None:
+    cpus = available_cpus()
+
+    def row(cpu_set: tuple[int, ...] | None) -> InstanceRow:
+        return InstanceRow(
+            instance=0,
+            objects=1,
+            startup_s=1.0,
+            cpu_set=cpu_set,
+            requests=1,
+            busy_s=10.0,
+            mean_in_flight=1.0,
+            cpu_s=9.0,
+            utilization=0.9,
+            memory_peak_bytes=None,
+        )
+
+    for rows in ([row(None)], [row(cpus)], [row((cpu,)) for cpu in cpus]):
+        (said,) = sharing_cautions(rows, client_cpu_s=5.0, makespan_s=10.0)
+        assert "took 0.50 CPUs' worth of their time" in said
+        assert not sharing_cautions(rows, client_cpu_s=0.1, makespan_s=10.0)
+    assert not sharing_cautions([row(cpus[1:])], client_cpu_s=5.0, makespan_s=10.0)
+    assert not sharing_cautions([], client_cpu_s=5.0, makespan_s=0.0)
+
+
 def test_rows_of_objects_add_up_to_the_totals_and_times_lie_within_the_makespan(folder: Path) -> None:
     run = run_here(folder, replace(LINES, max_concurrent_transforms=2, instance_count=2), DELAY_MS="5")
     assert run.latency_s is not None
@@ -265,6 +302,13 @@ def test_rows_of_objects_add_up_to_the_totals_and_times_lie_within_the_makespan(
     from planner.documents import parse_document
 
     assert parse_document(to_json(run).encode(), RunDocument, "run") == run
+
+
+@pytest.mark.parametrize(("closes", "opened"), [("0", 2), ("1", 12)])
+def test_connections_are_counted_whether_the_server_keeps_them_or_not(tmp_path: Path, closes: str, opened: int) -> None:
+    write_lines(tmp_path / "in" / "a", 12, seed=1)
+    settings = replace(LINES, batch_strategy="SingleRecord", max_concurrent_transforms=2)
+    assert run_here(tmp_path, settings, CLOSES=closes).connections_opened == opened
 
 
 def test_a_type_that_no_header_can_hold_is_refused_before_anything_is_sent(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from planner.documents import replace, to_json
 from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
+from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.document import Simulation
 from planner.jobs.simulation.requests import object_requests
 from planner.jobs.simulation.service_times import ServiceTimes, times_of_plan
@@ -284,3 +285,39 @@ def test_on_this_host_there_is_work_but_no_start_up_and_no_bill(profile: Profile
     )
     assert [row.objects for row in halves.instances] == [4, 4]
     assert quantile(halves, 0.5) == pytest.approx(quantile(found, 0.5), rel=0.2)
+
+
+def test_what_containers_cost_each_other_here_lengthens_the_job_and_is_said(profile: Profile) -> None:
+    data = describe(400_000, 2048, 7)
+    found = SideBySide(
+        instances=2,
+        cpus=1.0,
+        profiled_requests_per_s=100.0,
+        alone_requests_per_s=100.0,
+        together_requests_per_s=50.0,
+        client_cpu_s_per_request=1e-3,
+        requests=100,
+        keeps_connections=True,
+    )
+
+    def here(cost: SideBySide | None) -> Simulation:
+        return simulate_here(
+            profile,
+            data,
+            max_payload_mb=1,
+            max_concurrent_transforms=2,
+            instance_count=2,
+            cpus=1.0,
+            worlds=100,
+            side_by_side=cost,
+        )
+
+    plain, shared = here(None), here(found)
+    longer, shorter = (row.busy_s.mean for row in plain.instances)
+    assert quantile(shared, 0.5) == pytest.approx(2 * shorter + (longer - shorter), rel=0.05)
+    assert shared.side_by_side == found
+    assert any("2.00 times what it took in the profile" in line for line in shared.assumptions)
+    assert any("what they cost each other was not measured" in line for line in plain.warnings)
+    assert not shared.warnings or "cost each other" not in " ".join(shared.warnings)
+    with pytest.raises(ValueError, match="side_by_side is of 3"):
+        here(replace(found, instances=3))

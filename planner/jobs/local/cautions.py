@@ -1,11 +1,16 @@
 """What a user should know of a run that ended well: where it is not the job, and where the job will disappoint."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from planner.container.contract import Container
-from planner.jobs.local.run_document import ObjectRow
+from planner.container.cpus import available_cpus
+from planner.jobs.local.run_document import InstanceRow, ObjectRow
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 from planner.planning.plan import Plan
+
+_NOTABLE_SHARE: Final = 0.02
+"""Of the machine's CPU time: what two runs of a job differ by."""
 
 
 def instance_cautions(
@@ -21,6 +26,28 @@ def instance_cautions(
     if settings.instance_count > 1 and container.description.backend == "url":
         warnings.append("all instances are the one server at that URL: it gets the requests of all of them.")
     return tuple(warnings)
+
+
+def runner_share(instances: Sequence[InstanceRow], client_cpu_s: float, makespan_s: float) -> float | None:
+    """CPUs' worth of time that the runner took from the containers; None where a CPU was left to it, or nothing ran.
+
+    It is its own CPU time alone: what more frequent changes of context cost the containers is not in it.
+    """
+    here = set(available_cpus())
+    taken = {cpu for row in instances for cpu in (here if row.cpu_set is None else row.cpu_set)}
+    return client_cpu_s / makespan_s if instances and makespan_s and here <= taken else None
+
+
+def sharing_cautions(instances: Sequence[InstanceRow], client_cpu_s: float, makespan_s: float) -> tuple[str, ...]:
+    """Whether the runner had to take CPU time from the containers, where that is more than a few per cent of it."""
+    share, cpus = runner_share(instances, client_cpu_s, makespan_s), len(available_cpus())
+    if share is None or share < _NOTABLE_SHARE * cpus:
+        return ()
+    said = (
+        f"the containers have all {cpus} CPUs of this machine, and the runner took {share:.2f} CPUs' worth of their "
+        "time: the job is slower here than where it has a CPU to itself, by much where requests are short."
+    )
+    return (said,)
 
 
 def run_cautions(

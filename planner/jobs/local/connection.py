@@ -14,11 +14,17 @@ _JOINED_BYTES: Final = 64 * 1024
 class KeepingConnection(Connection):
     """`planner.profiling.http1.Connection`, which counts the bytes of an answer, and the answer's bytes."""
 
-    __slots__ = ("_chunks",)
+    __slots__ = ("_chunks", "opened")
 
     def __init__(self, address: Address, selector: selectors.BaseSelector, buffer: memoryview) -> None:
         super().__init__(address, selector, buffer)
         self._chunks: list[bytes] = []
+        self.opened = 0
+        """How often it was opened: more than once where the server ended it."""
+
+    def _connect(self) -> bool:
+        self.opened += 1
+        return super()._connect()
 
     def begin(self, request: Request, now_s: float) -> bool:
         """Send the request, or start connecting. True if it has already failed."""

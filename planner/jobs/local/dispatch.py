@@ -91,6 +91,11 @@ class Dispatch:
                 lane.close()
             self._publisher.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def connections_opened(self) -> int:
+        """TCP connections, of all lanes."""
+        return sum(connection.opened for connection in self._lane_of)
+
     # --- the loop -----------------------------------------------------------------------------------
     def _refill(self) -> None:
         """Put idle connections to work."""

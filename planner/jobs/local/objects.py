@@ -74,6 +74,8 @@ class ObjectRun:
         self.failure: str | None = None
         self.is_over = False
         """Whether the loop is through with it: handed on for publishing, or counted as failed."""
+        self.is_published = False
+        """Whether its output has its name."""
 
     def cuts(self, settings: JobSettings, effective: EffectiveSettings) -> Iterator[Cut]:
         """Its payloads, read as they are asked for; what is wrong with the object ends them and is its failure."""
@@ -173,18 +175,19 @@ class ObjectRun:
             payload_bytes=self._payload_bytes,
         )
         self._output_bytes = self._folder.publish(part, read)
+        self.is_published = True
 
     def row(self, epoch_s: float) -> ObjectRow:
         """The object's row; epoch_s is the run's first request on the same clock."""
         return ObjectRow(
             key=self.stored.key,
             instance=self.instance,
-            state="finished" if self.failure is None else "failed",
+            state="failed" if self.failure is not None else "finished" if self.is_published else "unfinished",
             failure=self.failure,
             records=self._records,
             requests=self._requests,
             payload_bytes=self._payload_bytes,
-            output_bytes=0 if self.failure else self._output_bytes,
+            output_bytes=self._output_bytes if self.is_published else 0,
             started_s=None if self._started_at is None else max(0.0, self._started_at - epoch_s),
             finished_s=None if self._finished_at is None else max(0.0, self._finished_at - epoch_s),
         )

@@ -1,11 +1,12 @@
 """Rows and totals of a run, from what its lanes and objects counted."""
 
+import contextlib
 from array import array
 from collections.abc import Sequence
 
 from planner.container.contract import Startup, Usage
 from planner.container.cpus import available_cpus
-from planner.errors import JobFailedError
+from planner.errors import ContainerDiedError, JobFailedError
 from planner.jobs.local.journal import FinishedObject
 from planner.jobs.local.lane import Lane
 from planner.jobs.local.run_document import InstanceRow, LatencySummary, ObjectRow, RunDocument
@@ -39,7 +40,9 @@ def instance_row(
     number: int, lane: Lane, *, objects: int, startup: Startup, before: Usage | None, makespan_s: float
 ) -> InstanceRow:
     """What one instance did."""
-    after = lane.container.usage()
+    after = None
+    with contextlib.suppress(ContainerDiedError):
+        after = lane.container.usage()
     cpu_set = lane.container.description.cpu_set
     cpus = len(cpu_set) if cpu_set is not None else len(available_cpus())
     cpu_s = None if after is None or before is None else max(0.0, after.cpu_s - before.cpu_s)

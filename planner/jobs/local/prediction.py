@@ -93,4 +93,9 @@ def _doubts(
         taken = [cpu for row in instances for cpu in (row.cpu_set or available_cpus())]
         if len(taken) != len(set(taken)):
             notes.append("the instances share CPUs, which the prediction does not know")
+    if set(available_cpus()) <= {cpu for row in instances for cpu in (row.cpu_set or available_cpus())}:
+        notes.append(
+            "the containers have all CPUs of this machine and the runner takes its time from them, which the "
+            "prediction does not know; `planner simulate --here` measures it"
+        )
     return tuple(notes)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from planner.container.contract import Container, ExecutionParameters, Limits, Startup, Usage
-from planner.errors import OutputError
+from planner.errors import ContainerDiedError, OutputError
 from planner.jobs.local.assignment import cpu_sets, deal
-from planner.jobs.local.cautions import instance_cautions, run_cautions
+from planner.jobs.local.cautions import instance_cautions, run_cautions, sharing_cautions
 from planner.jobs.local.data_processing import DataProcessor
 from planner.jobs.local.dispatch import Dispatch, Progress
 from planner.jobs.local.journal import FinishedObject, OutputFolder, settings_digest
@@ -30,6 +30,8 @@ from planner.records.listing import Listing, StoredObject, list_objects
 
 OpenInstance: TypeAlias = Callable[[Mapping[str, str], Limits], Container]
 """Makes a container, not yet started, from the environment and the limits of one instance."""
+BrokenOff: TypeAlias = Callable[[RunDocument], None]
+"""Takes what a run had done when it was ended early."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +57,7 @@ def run_job(
     plan: Plan | None = None,
     profile: Profile | None = None,
     progress: Progress | None = None,
+    broken_off: BrokenOff | None = None,
 ) -> RunDocument:
     """Run the job as the service would and return what it did; `outcome.raise_if_failed` turns failures into an error.
 
@@ -63,9 +66,10 @@ def run_job(
     compare with.
 
     A failed object leaves no output, the others are kept. Whatever ends the run early (Ctrl-C, OutputError,
-    ContainerDiedError) stops the containers, removes what is unfinished and keeps what is finished. Raises also
-    InputMissingError, RequestRejectedError, ContainerStartError, ContainerLimitError, and ProfileError for a profile
-    that cannot be fitted.
+    ContainerDiedError) stops the containers, removes what is unfinished and keeps what is finished; before it is raised
+    `broken_off` is given the document of what was done, Failed and with the reason. Raises also InputMissingError,
+    RequestRejectedError, ContainerStartError, ContainerLimitError, and ProfileError for a profile that cannot be
+    fitted.
     """
     model = None if profile is None else PerformanceModel.fit(profile)
     findings = checked(settings)
@@ -93,7 +97,7 @@ def run_job(
                 *instance_cautions(settings, len(listing.objects), containers[0], crowded),
             ),
         )
-        return job.run(containers, left, folder, progress)
+        return job.run(containers, left, folder, progress, broken_off)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,8 @@ class _Outcome:
     lanes: Sequence[Lane]
     dispatch: Dispatch
     client_cpu_s: float
+    ended_by: BaseException | None
+    """What ended the run early."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +130,7 @@ class _Job:
         left: Sequence[StoredObject],
         folder: OutputFolder,
         progress: Progress | None,
+        broken_off: BrokenOff | None,
     ) -> RunDocument:
         """Start what has something to do, send everything, and describe it."""
         instances = self._dealt(containers, left, folder)
@@ -161,10 +168,27 @@ class _Job:
                 progress=progress,
             )
             client_before_s = time.process_time()
-            dispatch.run()
-            client_cpu_s = time.process_time() - client_before_s
-        outcome = _Outcome(instances=instances, lanes=lanes, dispatch=dispatch, client_cpu_s=client_cpu_s)
-        return self._document(outcome, used if instances else None, containers[0])
+            ended_by: BaseException | None = None
+            try:
+                dispatch.run()
+            except (OutputError, ContainerDiedError, KeyboardInterrupt) as error:
+                ended_by = error
+            outcome = _Outcome(
+                instances=instances,
+                lanes=lanes,
+                dispatch=dispatch,
+                client_cpu_s=time.process_time() - client_before_s,
+                ended_by=ended_by,
+            )
+        document = self._document(outcome, used if instances else None, containers[0])
+        if ended_by is None:
+            return document
+        try:
+            if broken_off is not None:
+                broken_off(document)
+        except OutputError as unwritten:  # the disk that is full may be the document's too
+            raise ended_by from unwritten
+        raise ended_by
 
     def _dealt(
         self, containers: Sequence[Container], left: Sequence[StoredObject], folder: OutputFolder
@@ -207,7 +231,8 @@ class _Job:
         if self.expectation is not None and used is not None:
             predicted = predicted_figures(*self.expectation, used, instance_rows, rows, workers=workers)
         return RunDocument(
-            state="Failed" if any(row.state == "failed" for row in rows) else "Completed",
+            state="Completed" if all(row.state in {"finished", "kept"} for row in rows) else "Failed",
+            failure=None if outcome.ended_by is None else str(outcome.ended_by) or "interrupted",
             input=self.listing.source,
             output=str(self.output),
             container=container.description,
@@ -217,6 +242,7 @@ class _Job:
             requests_sent=dispatch.requests_sent,
             retried_requests=dispatch.retried,
             failed_requests=dispatch.failed,
+            connections_opened=dispatch.connections_opened,
             records=sum(row.records for row in rows),
             payload_bytes=sum(row.payload_bytes for row in rows),
             output_bytes=sum(row.output_bytes for row in rows),
@@ -229,6 +255,7 @@ class _Job:
             planned=None if self.plan is None else planned_figures(self.plan),
             predicted=predicted,
             warnings=self.warnings
+            + sharing_cautions(instance_rows, outcome.client_cpu_s, makespan_s)
             + run_cautions(self.plan, used, rows, retried=dispatch.retried, blank_lines=blank_lines),
         )
 

@@ -7,8 +7,9 @@ from planner.documents import Document, Value
 from planner.interval import Interval
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 
-ObjectState: TypeAlias = Literal["finished", "kept", "failed"]
-"""Done in this run; done in an earlier one and kept by --resume; failed, and without output."""
+ObjectState: TypeAlias = Literal["finished", "kept", "failed", "unfinished"]
+"""Done in this run; done in an earlier one and kept by --resume; failed, and without output; not done when the run was
+ended early, and without output."""
 
 
 class ObjectRow(Value, frozen=True, kw_only=True):
@@ -95,6 +96,8 @@ class RunDocument(Document, frozen=True, kw_only=True, tag="run"):
 
     state: Literal["Completed", "Failed"]
     """As the service reports it: Failed when any object failed, though the outputs of the others are kept."""
+    failure: str | None = None
+    """What ended the run early, such as a container that died or a full disk; None: every object was tried."""
     input: str
     output: str
     container: ContainerDescription
@@ -108,6 +111,9 @@ class RunDocument(Document, frozen=True, kw_only=True, tag="run"):
     retried_requests: int
     failed_requests: int
     """Requests that were given up."""
+    connections_opened: int | None = None
+    """TCP connections of this run: about as many as requests in flight where the containers keep them open, as many as
+    requests where each answer ends one."""
     records: int
     payload_bytes: int
     output_bytes: int

@@ -2,6 +2,7 @@
 
 from planner.documents import Document, Value
 from planner.interval import Interval
+from planner.jobs.sharing import SideBySide
 from planner.planning.space import Configuration
 
 
@@ -101,5 +102,7 @@ class Simulation(Document, frozen=True, kw_only=True, tag="simulation"):
     """The plan's own intervals, to be held beside."""
     planned_finish_s: Interval | None
     planned_cost_usd: Interval | None
+    side_by_side: SideBySide | None = None
+    """On this host, what instances and runner cost each other, as measured; None: not measured."""
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...] = ()

@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 
 from planner.catalogue.instances import instance_type
-from planner.errors import ProfileError
 from planner.interval import Interval
 from planner.performance.model import PerformanceModel
 from planner.performance.points import usable
@@ -156,11 +155,10 @@ def times_here(profile: Profile, sizes: Floats, *, mean: float, concurrency: int
 
 
 def _offer(plan: Plan, profile: Profile, model: Model, speed_of: SpeedOf) -> Offer:
-    """The plan's instance type, with as many workers as the plan sets. Raises ProfileError without a price."""
-    kind = instance_type(plan.configuration.instance_type)
-    offer = offer_of(kind, plan.goal.region, model, speed_of)
-    if offer is None:
-        raise ProfileError(f"no price of {kind.name} in {plan.goal.region} is known: leave --profile out")
+    """The plan's instance type at the plan's price, with as many workers as the plan sets."""
+    kind, usd_per_hour = instance_type(plan.configuration.instance_type), plan.estimate.price.usd_per_hour
+    offer = offer_of(kind, plan.goal.region, model, speed_of, given_usd_per_hour=usd_per_hour)
+    assert offer is not None, "a type with a price is an offer"
     workers = plan.configuration.environment.get(profile.container.worker_variable or "", "")
     return replace(offer, workers=int(workers)) if workers.isdigit() and int(workers) else offer
 

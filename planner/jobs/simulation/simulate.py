@@ -10,7 +10,9 @@ from planner.container.cpus import available_cpus
 from planner.documents import to_json
 from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
+from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.document import Simulation
+from planner.jobs.simulation.here import cpus_of_each
 from planner.jobs.simulation.requests import object_requests
 from planner.jobs.simulation.service_times import times_here, times_of_plan, times_of_plan_alone
 from planner.jobs.simulation.summary import Question, summary
@@ -87,17 +89,25 @@ def simulate_here(
     max_concurrent_transforms: int,
     instance_count: int = 1,
     cpus: float | None = None,
+    side_by_side: SideBySide | None = None,
     worlds: int = 1000,
     seed: int = 1,
     deadline_s: float | None = None,
 ) -> Simulation:
     """What `planner run` would take on the profiled host: speed 1, its CPUs divided over the containers.
 
-    `cpus` are those of one container; an equal share of whole CPUs, at least 1, when not given. There is no start-up
-    and no price, and objects are dealt, as `planner run` does. Raises as `simulate` does.
+    `cpus` are those of one container; an equal share of whole CPUs, at least 1, when not given. `side_by_side` is what
+    `here.side_by_side_here` measured for these arguments; without it several containers are taken not to slow each
+    other, and a warning says so. There is no start-up and no price, and objects are dealt, as `planner run` does.
+    Raises as `simulate` does, and ValueError for a `side_by_side` of another number of instances.
     """
     requests = object_requests(dataset, batch_strategy, max_payload_mb)
-    share = float(max(1, len(available_cpus()) // instance_count)) if cpus is None else cpus
+    share, at_work = cpus_of_each(instance_count, cpus), min(instance_count, dataset.object_count)
+    if side_by_side is not None and (side_by_side.instances, side_by_side.cpus) != (at_work, share):
+        raise ValueError(
+            f"side_by_side is of {side_by_side.instances} instances of {side_by_side.cpus:g} CPUs, "
+            f"the job has {at_work} of {share:g}"
+        )
     times = times_here(
         profile,
         requests.sizes,
@@ -106,7 +116,14 @@ def simulate_here(
         cpus=share,
     )
     nothing = Interval.exactly(0.0)
-    job = Job(requests=requests, times=times, instances=instance_count, startup_s=nothing, billed_startup_s=nothing)
+    job = Job(
+        requests=requests,
+        times=times,
+        instances=instance_count,
+        startup_s=nothing,
+        billed_startup_s=nothing,
+        slowdowns=None if side_by_side is None else _for_all(side_by_side, instance_count),
+    )
     configuration = Configuration(
         instance_type=HERE,
         instance_count=instance_count,
@@ -115,8 +132,19 @@ def simulate_here(
         max_concurrent_transforms=max_concurrent_transforms,
         environment=profile.container.environment,
     )
-    question = Question(configuration=configuration, input=dataset.input, deadline_s=deadline_s)
+    question = Question(
+        configuration=configuration,
+        input=dataset.input,
+        deadline_s=deadline_s,
+        side_by_side=side_by_side,
+        unmeasured_cpus=(share, float(len(available_cpus()))) if side_by_side is None and at_work > 1 else None,
+    )
     return _played(job, _chances(worlds, seed, random_assignment=0.0), question)
+
+
+def _for_all(found: SideBySide, instances: int) -> tuple[float, ...]:
+    """The slowdowns of an instance count, some of which have no object and never work."""
+    return found.slowdowns() + (found.slowdown,) * (instances - found.instances)
 
 
 def billed_startup_s(value: Estimate) -> Interval:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from planner.interval import Interval
+from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.document import Chance, Distribution, ExpectedLoss, IdleMoney, InstanceUse, Simulation
 from planner.jobs.simulation.loss import expected_loss
 from planner.jobs.simulation.worlds import Chances, Job, Worlds
@@ -29,6 +30,9 @@ class Question:
     deadline_s: float | None = None
     budget_usd: float | None = None
     record_failure_rate: float | None = None
+    side_by_side: SideBySide | None = None
+    unmeasured_cpus: tuple[float, float] | None = None
+    """CPUs of one container and of the machine, where several share it and what that costs was not measured."""
 
 
 def distribution(values: Floats) -> Distribution:
@@ -85,8 +89,9 @@ def summary(job: Job, chances: Chances, question: Question, worlds: Worlds) -> S
         planned_makespan_s=None if plan is None else plan.estimate.makespan_s,
         planned_finish_s=None if plan is None else plan.estimate.finish_s,
         planned_cost_usd=None if plan is None else plan.estimate.cost_usd,
+        side_by_side=question.side_by_side,
         assumptions=tuple(_assumptions(job, chances, question, worlds)),
-        warnings=tuple(_warnings(job, chances, plan)),
+        warnings=tuple(_warnings(job, chances, question)),
     )
 
 
@@ -142,6 +147,8 @@ def _assumptions(job: Job, chances: Chances, question: Question, worlds: Worlds)
         f"up to {slots} requests in flight per instance, refilled at each answer, over the ends of objects; alone, a "
         f"request takes {times.drain[0]:.0%} of what it takes among {slots}"
     )
+    if question.side_by_side is not None:
+        yield _sharing(question.side_by_side)
     if question.plan is not None:
         yield "start-up as in the plan; what is billed of it is long when the whole is long; the bill runs per second"
     if question.record_failure_rate is not None:
@@ -153,9 +160,31 @@ def _assumptions(job: Job, chances: Chances, question: Question, worlds: Worlds)
         )
 
 
-def _warnings(job: Job, chances: Chances, plan: Plan | None) -> Iterator[str]:
+def _sharing(found: SideBySide) -> str:
+    """What the measurement with stand-ins found, in words."""
+    kept = "keep" if found.keeps_connections else "end"
+    cpus = f"{found.cpus:g} {'CPU' if found.cpus == 1 else 'CPUs'}"
+    instances = "one instance" if found.instances == 1 else f"{found.instances} instances"
+    return (
+        f"{instances} of {cpus} and the runner share this machine: with all at work a request takes "
+        f"{found.slowdown:.2f} times what it took in the profile, and {found.slowdowns()[0]:.2f} times with one; "
+        f"measured with {found.requests:,} requests to stand-ins that take the profile's CPU and waiting time and "
+        f"{kept} their connections. The runner needs {found.client_cpu_s_per_request * 1e6:,.0f} us of CPU a request"
+    )
+
+
+def _warnings(job: Job, chances: Chances, question: Question) -> Iterator[str]:
+    plan = question.plan
     if chances.worlds < 200:
         yield f"{chances.worlds} worlds: the outer quantiles rest on a few of them; use --worlds 1000 or more"
+    if question.unmeasured_cpus is not None:
+        each, machine = question.unmeasured_cpus
+        left = machine - job.instances * each
+        yield (
+            f"{job.instances} instances of {each:g} {'CPU' if each == 1 else 'CPUs'} leave the runner "
+            f"{'no CPU' if left <= 0 else f'{left:g}'} of this machine's {machine:g}: what they cost each other was "
+            "not measured, so the job here may take longer"
+        )
     if plan is None:
         return
     if plan.estimate.extrapolated:

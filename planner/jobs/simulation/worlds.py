@@ -5,8 +5,9 @@
     e        end of an instance's work at the middle estimate's speed (`simulation_station`)  (W, n)
     g        error of model and hardware speed, shared by the whole job                  (W, 1)
     h        instances of one type differ a little                                       (W, n)
+    u        slowdown while 1 .. n instances share one machine (`jobs.sharing`); 1 on machines of their own   (n,)
 
-    makespan = max over instances of g h e       finish = start-up + makespan
+    makespan = max over instances of g h e, stretched by u       finish = start-up + makespan
     billed   = billed start-up + makespan        cost = n price / 3600 billed, for all instances end with the job
 
 ln g is z slower / 1.645 for a normal z > 0 and z faster / 1.645 below: 90 % of worlds lie in the plan's interval. A
@@ -19,6 +20,7 @@ from typing import Final
 import numpy as np
 
 from planner.interval import Z90, Interval
+from planner.jobs.sharing import stretched
 from planner.jobs.simulation.assignment import Dealer, Hands
 from planner.jobs.simulation.requests import ObjectRequests
 from planner.jobs.simulation.service_times import ServiceTimes
@@ -44,6 +46,8 @@ class Job:
     instances: int
     startup_s: Interval
     billed_startup_s: Interval
+    slowdowns: tuple[float, ...] | None = None
+    """u; None: every instance is a machine of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,8 @@ def play_out(job: Job, chances: Chances) -> Worlds:
     ends = play(lists, job.times.drain, job.times.shape, noise)
     slowness = _slowness(job.times, errors.standard_normal(worlds))[:, None]
     slowness = slowness * np.exp(chances.instance_log_sd * errors.standard_normal((worlds, n)))
-    end_s = slowness * ends.end_s.reshape(worlds, n)
+    alone_s = slowness * ends.end_s.reshape(worlds, n)
+    end_s = alone_s if job.slowdowns is None else stretched(alone_s, job.slowdowns)
     z = starts.standard_normal(worlds)
     startup_s = _drawn(job.startup_s, z)
     return Worlds(
@@ -109,10 +114,15 @@ def play_out(job: Job, chances: Chances) -> Worlds:
         startup_s=startup_s,
         billed_startup_s=np.minimum(_drawn(job.billed_startup_s, z), startup_s),
         end_s=end_s,
-        in_flight_s=slowness * ends.in_flight_s.reshape(worlds, n),
+        in_flight_s=slowness * ends.in_flight_s.reshape(worlds, n) * _ratio(end_s, alone_s),
         objects=objects,
         summed_requests=sum(work.head_requests for work in lists),
     )
+
+
+def _ratio(longer: Floats, shorter: Floats) -> Floats:
+    """Elementwise; 1 for an instance that has nothing to do."""
+    return np.divide(longer, shorter, out=np.ones_like(longer), where=shorter > 0)
 
 
 def _window(job: Job, worlds: int) -> int:
