@@ -1,9 +1,10 @@
 """Which point to measure next, chosen for what it tells about the recommendation: a pure rule over a `Bench`.
 
 Start with a few points that cover the plane; then ask `decide`, which fits a model and recommends, where the answer
-may lie and where the model is least sure, measure there, and ask again; end with the two points that are about to be
+may lie and where the model is least sure, measure there, and ask again; then the two points that are about to be
 recommended. A better *measured* point is what is reported: ten servers lost 0.6 % on average that way, and 1.2 % to
-4.4 % without the last two.
+4.4 % without these two. What is left of the time goes into those that may be the best, measured again and again: one
+window does not see what changes from one to the next.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Final, TypeAlias
 
 from planner.campaign.bench import Bench, Skipped, point_of
 from planner.campaign.points import Point
+from planner.campaign.settling import in_doubt, unexplained
 from planner.profiling.profile import Measurement
 
 START_POINTS: Final = 7
@@ -37,6 +39,10 @@ class Advice:
     """Points worth measuring before recommending, the most telling first."""
     gain: float
     """By what share the best of them is expected to be better than the best known one."""
+    contenders: tuple[Point, ...] = ()
+    """Points that the recommendation is to be taken from, where one of them was measured; none: from all."""
+    surprising: tuple[Point, ...] = ()
+    """Measured points that the model does not understand, the strangest first."""
 
 
 Decide: TypeAlias = Callable[[Sequence[Measurement], Sequence[Point]], Advice | None]
@@ -65,6 +71,10 @@ class _Campaign:
         if isinstance(outcome, Measurement):
             self.rows.append(outcome)
         return outcome
+
+    def put(self, row: Measurement) -> None:
+        """Put the row in the place of the one of its point."""
+        self.rows = [row if point_of(other) == point_of(row) else other for other in self.rows]
 
     def advice(self) -> Advice | None:
         return self.decide(self.rows, [point for point in self.candidates if self.bench.obstacle(point) is None])
@@ -97,28 +107,36 @@ def run_adaptive(
     *,
     held: Sequence[Measurement] = (),
 ) -> Iterator[Measurement | Skipped]:
-    """Measure about 16 points, each next one where it tells most; `held` ones are not measured again.
+    """Measure about 16 points, each next one where it tells most, and the best of them again; `held` ones count.
 
     design: points that cover the plane, in order; the first seven start, the others fill in while `decide` has no
-    advice. candidates: what `decide` may choose from. A point that comes a second time is the better of two
-    measurements of it.
+    advice. candidates: what `decide` may choose from. A point that comes again takes the place of the one before: it
+    is the less disturbed of two measurements, or made of all of them.
     """
     total = min(POINTS, max(START_POINTS, int(bench.seconds_left() / _A_POINT_S)))
     campaign = _Campaign(bench=bench, decide=decide, candidates=tuple(candidates), rows=list(held), total=total)
     yield from _start(campaign, design[:START_POINTS])
     yield from _learn(campaign, design[START_POINTS:])
     yield from _verify(campaign)
-    yield from bench.again()
+    for row in bench.again():
+        campaign.put(row)
+        yield row
+    yield from _settle(campaign)
 
 
 def _start(campaign: _Campaign, start: Sequence[Point]) -> Iterator[Measurement | Skipped]:
+    """The first points; of those of one size only the quickest where the others would take much of the time."""
     held, bench = campaign.held(), campaign.bench
     for row in campaign.rows:
         if row.concurrency == 1:
             bench.times.known_s[row.records_per_request] = row.mean_latency_s
     missing = [point for point in start if point not in held]
     bench.learn(point.records_per_request for point in missing)
+    quick = campaign.quick(missing)
     for point in missing:
+        sized = [other for other in start if other.records_per_request == point.records_per_request]
+        if point not in quick and point != min(sized, key=bench.needed_s):
+            continue
         reason = bench.obstacle(point)
         first = point == start[0] and point.records_per_request in bench.times.known_s
         yield campaign.take(point) if reason is None or first else Skipped(point=point, reason=reason)
@@ -146,12 +164,39 @@ def _learn(campaign: _Campaign, others: Sequence[Point]) -> Iterator[Measurement
 
 
 def _verify(campaign: _Campaign) -> Iterator[Measurement]:
-    """The two best of the foremost points that were not measured yet; else those where more is to be gained."""
+    """Two of the foremost points that were not measured yet, the quickest first; else where more is to be gained.
+
+    Contenders come before others. The second point only where it leaves as much time again: the best is to be measured
+    more than once.
+    """
+    bench = campaign.bench
     advice = campaign.advice() if campaign.rows else None
     if advice is None:
         return
-    wanted = (*advice.recommended[:_FOREMOST], *(campaign.quick(advice.telling) if advice.gain >= _GAIN else ()))
-    for point in campaign.new(wanted, VERIFIED):
+    foremost = sorted(advice.recommended[:_FOREMOST], key=bench.needed_s)
+    wanted = (*advice.contenders, *foremost, *(campaign.quick(advice.telling) if advice.gain >= _GAIN else ()))
+    for place, point in enumerate(campaign.new(wanted, VERIFIED)):
+        if place and 2 * bench.needed_s(point) > bench.seconds_left():
+            return
         outcome = campaign.take(point)
         if isinstance(outcome, Measurement):
             yield outcome
+
+
+def _settle(campaign: _Campaign) -> Iterator[Measurement]:
+    """Points that may be the best measured once more, as long as there is time and something at stake.
+
+    Then those that surprise the model, and those whose windows disagree: the machine may have been at something else.
+    """
+    bench = campaign.bench
+    advice = campaign.advice() if campaign.rows else None
+    while True:
+        wanted = in_doubt(campaign.rows, () if advice is None else advice.contenders, bench.seconds_again)
+        strange = unexplained(campaign.rows, () if advice is None else advice.surprising)
+        left_s = bench.seconds_left()
+        row = next((row for row in (*wanted, *strange) if bench.seconds_again(row) <= left_s), None)
+        better = None if row is None else bench.once_more(row)
+        if better is None:
+            return
+        campaign.put(better)
+        yield better

@@ -18,6 +18,7 @@ from planner.campaign.points import Point
 from planner.documents import replace
 from planner.errors import TooFewRequestsError
 from planner.profiling.profile import Measurement
+from planner.profiling.replicates import merged
 from planner.units import show_seconds
 
 _COMPLETIONS: Final = 5
@@ -114,6 +115,7 @@ class Bench:
         self.refused_bytes: int | None = None
         """Body size that the container found too large, if one did."""
         self.measured: list[Measurement] = []
+        self._windows: dict[Point, list[Measurement]] = {}
 
     def learn(self, sizes: Iterable[int]) -> None:
         """S(b) up to these sizes: one request of each goes alone, smallest first.
@@ -180,13 +182,39 @@ class Bench:
         share_s = left_s / (to_come + min(_MOST_AGAIN, len(self._disturbed())))
         share_s = min(_LONGEST_POINT_S, max(SHORTEST_POINT_S, share_s))
         try:
-            row = self._measure(point, max(needed_s, min(share_s, left_s)))
+            row = self._measured(point, max(needed_s, min(share_s, left_s)))
         except TooFewRequestsError as error:
             if not self.measured:
                 raise
             return Skipped(point=point, reason=str(error))
         self.measured.append(row)
+        self._windows[point] = [row]
         return row
+
+    def _measured(self, point: Point, seconds: float) -> Measurement:
+        """The point, in so many seconds, of which the requests in flight at its end take the last."""
+        waves = max(1.0, point.concurrency / self._workers)
+        drain_s = self.times.expected_s(point.records_per_request) * self._slowdown() * waves
+        return self._measure(point, max(SHORTEST_POINT_S / 2, seconds - drain_s))
+
+    def seconds_again(self, row: Measurement) -> float:
+        """Time for another window as long as those of this row."""
+        return max(self.needed_s(point_of(row)), (row.warmup_s + row.duration_s) / row.windows + row.mean_latency_s)
+
+    def once_more(self, row: Measurement) -> Measurement | None:
+        """The row and another window of its point, made one; None where too little completed.
+
+        Of two windows of which one was strongly disturbed the other is kept alone.
+        """
+        point = point_of(row)
+        try:
+            new = self._measured(point, self.seconds_again(row))
+        except TooFewRequestsError:
+            return None
+        windows = self._windows.get(point, [row])
+        calm = [window for window in (*windows, new) if (window.disturbed_share or 0.0) <= STRONGLY_DISTURBED]
+        self._windows[point] = calm or [*windows, new]
+        return merged(self._windows[point])
 
     def _disturbed(self) -> list[Measurement]:
         rows = [row for row in self.measured if (row.disturbed_share or 0.0) > STRONGLY_DISTURBED]
@@ -195,10 +223,12 @@ class Bench:
     def again(self) -> Iterator[Measurement]:
         """Strongly disturbed points measured again while the time lasts, the worst first; of each the better one."""
         for row in self._disturbed():
-            point, first_s = point_of(row), row.warmup_s + row.duration_s
-            if self.seconds_left() >= max(self.needed_s(point), first_s):
+            seconds = self.seconds_again(row)
+            if self.seconds_left() >= seconds:
                 with contextlib.suppress(TooFewRequestsError):
-                    yield less_disturbed(row, self._measure(point, max(self.needed_s(point), first_s)))
+                    kept = less_disturbed(row, self._measured(point_of(row), seconds))
+                    self._windows[point_of(row)] = [kept]
+                    yield kept
 
 
 def less_disturbed(first: Measurement, second: Measurement) -> Measurement:

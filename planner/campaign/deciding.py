@@ -14,14 +14,14 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from planner.campaign.adaptive import Advice
+from planner.campaign.adaptive import VERIFIED, Advice
 from planner.campaign.bench import point_of
 from planner.campaign.points import Point
+from planner.campaign.settling import expected_improvement
 from planner.documents import replace
 from planner.errors import InfeasibleError, ProfileError
 from planner.interval import Z90
@@ -30,13 +30,15 @@ from planner.performance.prediction import Bounds, Floats
 from planner.planning.plan import Estimate, Plan
 from planner.planning.space import Configuration
 from planner.profiling.profile import BestPoint, Measurement, Profile
+from planner.profiling.replicates import repeat_interval
 
 ALIKE: Final = 0.99
 """Of points that reach this share of the best throughput, the one with the least latency is recommended: it needs
 less memory and lower time-outs for the same bill."""
 _KNOWN: Final = 1.5
 """A point whose throughput may be half as much again is not known."""
-_NORMAL: Final = NormalDist()
+_SURPRISING: Final = 2.5
+"""Standard deviations of a measured rate from the model's."""
 
 Question: TypeAlias = Callable[[Profile], Plan]
 """`planner.planning.recommend.recommend` with everything given but the profile."""
@@ -82,13 +84,14 @@ def by_throughput(opening: Profile) -> Callable[[Sequence[Measurement], Sequence
 
     def decide(rows: Sequence[Measurement], candidates: Sequence[Point]) -> Advice | None:
         seen = outlook(replace(opening, measurements=tuple(rows)), candidates)
-        return None if seen is None else throughput_advice(seen, {point_of(row) for row in rows})
+        return None if seen is None else throughput_advice(seen, rows)
 
     return decide
 
 
-def throughput_advice(seen: Outlook, measured: set[Point]) -> Advice:
+def throughput_advice(seen: Outlook, rows: Sequence[Measurement]) -> Advice:
     """Recommend the highest throughput; tell more where it may be higher, and where the model is least sure."""
+    measured = {point_of(row) for row in rows}
     order = np.argsort(-seen.mid, kind="stable").tolist()
     alike = [i for i in order if seen.mid[i] >= seen.mid[order[0]] + math.log(ALIKE)]
     first = min(alike, key=lambda i: math.log(seen.points[i].concurrency) + _log_time_of_one(seen, i))
@@ -104,18 +107,23 @@ def throughput_advice(seen: Outlook, measured: set[Point]) -> Advice:
         recommended=tuple(seen.points[i] for i in recommended),
         telling=tuple(seen.points[i] for i in telling),
         gain=max(gains.values(), default=0.0),
+        surprising=_surprising(seen, rows),
     )
+
+
+def _surprising(seen: Outlook, rows: Sequence[Measurement]) -> tuple[Point, ...]:
+    """Points whose measured rate is far from the model's, which saw them too, the farthest first."""
+    mid = dict(zip(seen.points, seen.mid.tolist(), strict=True))
+    far = {
+        point_of(row): abs(math.log(row.throughput_records_per_s) - mid[point_of(row)]) / row.repeat_log_sd
+        for row in rows
+    }
+    return tuple(point for point in sorted(far, key=lambda point: -far[point]) if far[point] > _SURPRISING)
 
 
 def _log_time_of_one(seen: Outlook, index: int) -> float:
     """ln(b / X): with ln c the logarithm of latency, by Little's law."""
     return math.log(seen.points[index].records_per_request) - float(seen.mid[index])
-
-
-def expected_improvement(lead: float, sd: float) -> float:
-    """E[max(0, lead + sd N(0, 1))]; `lead` is the mean's lead over the best known, below 0 where it is behind."""
-    z = lead / sd
-    return sd * (z * _NORMAL.cdf(z) + _NORMAL.pdf(z))
 
 
 def by_plan(opening: Profile, question: Question) -> Callable[[Sequence[Measurement], Sequence[Point]], Advice | None]:
@@ -130,7 +138,7 @@ def by_plan(opening: Profile, question: Question) -> Callable[[Sequence[Measurem
         if seen is None:
             return None
         measured = {point_of(row) for row in rows}
-        advice = throughput_advice(seen, measured)
+        advice = throughput_advice(seen, rows)
         try:
             plan = question(profile)
         except InfeasibleError:
@@ -142,6 +150,8 @@ def by_plan(opening: Profile, question: Question) -> Callable[[Sequence[Measurem
         return Advice(
             recommended=tuple(dict.fromkeys((*wanted, *advice.recommended))),
             telling=tuple(telling),
+            contenders=wanted[:VERIFIED],
+            surprising=advice.surprising,
             gain=math.inf if new else advice.gain,
         )
 
@@ -181,24 +191,29 @@ def _like(settings: Configuration, estimate: Estimate, model: PerformanceModel) 
 def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> BestPoint | None:
     """The better measured point: of the first two `wanted` where one was measured, else of all; None without rows.
 
-    Throughput counts by the low end of its interval: of many points with few completions one is always lucky. Of
+    Throughput counts by its low end: of many points with few completions, or one window, one is always lucky. Of
     points within 1 % of the highest the one with the least latency.
     """
     known = [row for row in rows if _is_known(row)] or list(rows)
-    asked = [row for row in known if point_of(row) in set(wanted[:2])]
+    asked = [row for row in known if point_of(row) in set(wanted[:VERIFIED])]
     chosen_from = asked or known
     if not chosen_from:
         return None
-    most = max(row.throughput_interval_records_per_s.low for row in chosen_from)
-    alike = [row for row in chosen_from if row.throughput_interval_records_per_s.low >= ALIKE * most]
+    most = max(map(_at_least, chosen_from))
+    alike = [row for row in chosen_from if _at_least(row) >= ALIKE * most]
     row = min(alike, key=lambda row: row.mean_latency_s)
     return BestPoint(
         records_per_request=row.records_per_request,
         concurrency=row.concurrency,
-        throughput_records_per_s=row.throughput_interval_records_per_s,
+        throughput_records_per_s=repeat_interval(row),
         latency_s=row.mean_latency_s,
         objective="plan" if asked else "throughput",
     )
+
+
+def _at_least(row: Measurement) -> float:
+    """Records/s that the point reaches nineteen times in twenty."""
+    return row.throughput_records_per_s * math.exp(-Z90 * row.repeat_log_sd)
 
 
 def _is_known(row: Measurement) -> bool:

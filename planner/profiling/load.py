@@ -6,6 +6,7 @@ machine little, and nothing of ours waits for anything of ours.
 """
 
 import itertools
+import math
 import selectors
 import time
 from array import array
@@ -52,6 +53,10 @@ class Trace:
     response_bytes: "array[int]" = field(default_factory=lambda: array("q"))
     failures: list[tuple[float, Failure]] = field(default_factory=list)
     """When, and what, in order of occurrence."""
+    open_start_s: list[float] = field(default_factory=list)
+    """When each request was sent that was in flight at the last checkpoint; after the run: at its end."""
+    open_end_s: list[float] = field(default_factory=list)
+    """After the run: when those were answered, with no others sent any more; infinite where they were not."""
     checkpoints: list[Checkpoint] = field(default_factory=list)
     broken_off: bool = False
     """The run ended early because going on would only have repeated the failures."""
@@ -109,7 +114,7 @@ class ClosedLoop:
                     break
             if not trace.checkpoints or trace.checkpoints[-1].completions < len(trace.end_s):
                 self._checkpoint(trace)
-            self._drain()
+            self._drain(trace)
         finally:
             for connection in (*self._idle, *self._busy):
                 connection.close()
@@ -120,6 +125,7 @@ class ClosedLoop:
         before_s = time.perf_counter()
         usage = self._read_usage()
         self._usage_cost_s = time.perf_counter() - before_s
+        trace.open_start_s = [connection.started_s for connection in self._busy]
         trace.checkpoints.append(
             Checkpoint(
                 at_s=before_s,
@@ -177,8 +183,10 @@ class ClosedLoop:
     def _overdue(self, now_s: float) -> list[Connection]:
         return [connection for connection in self._busy if now_s - connection.started_s >= self._timeout_s]
 
-    def _drain(self) -> None:
-        """Wait until nothing is in flight; answers that come now count for nothing."""
+    def _drain(self, trace: Trace) -> None:
+        """Wait until nothing is in flight; of answers that come now only their time is noted."""
+        trace.open_start_s = [connection.started_s for connection in self._busy]
+        ended_s = dict.fromkeys(self._busy, math.inf)
         while self._busy:
             now_s = time.perf_counter()
             for connection in self._overdue(now_s):
@@ -190,7 +198,10 @@ class ClosedLoop:
                 if connection not in self._busy:
                     connection.close()
                 elif connection.on_ready(mask):
+                    if connection.failure is None:
+                        ended_s[connection] = time.perf_counter()
                     self._set_idle(connection)
+        trace.open_end_s = list(ended_s.values())
 
     def _set_idle(self, connection: Connection) -> None:
         del self._busy[connection]

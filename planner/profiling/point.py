@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from planner.container.contract import Container, Usage
+from planner.documents import replace
 from planner.errors import TooFewRequestsError
 from planner.profiling import statistics
 from planner.profiling.checks import failed_invocation
@@ -16,6 +17,7 @@ from planner.profiling.load import OVERLOAD_STATUSES, ClosedLoop, Trace
 from planner.profiling.payloads import Sample
 from planner.profiling.profile import LoadGenerator, Measurement
 from planner.profiling.readiness import readiness
+from planner.profiling.replicates import few_completions
 from planner.units import show_seconds
 
 FEWEST_COMPLETIONS: Final = 20
@@ -95,10 +97,16 @@ def _known_within(precision: float, concurrency: int) -> Callable[[Trace], bool]
         window = trace.end_s[first:]
         if len(window) <= FEWEST_COMPLETIONS or window[-1] - window[0] < SHORTEST_WINDOW_S:
             return False
-        rate = statistics.throughput(window, concurrency)
+        rate = statistics.throughput(_requests(trace), first, concurrency)
         return rate is not None and rate.batches >= statistics.MIN_BATCHES and rate.relative_half_width <= precision
 
     return known
+
+
+def _requests(trace: Trace) -> statistics.Requests:
+    return statistics.Requests(
+        start_s=trace.start_s, end_s=trace.end_s, open_start_s=trace.open_start_s, open_end_s=trace.open_end_s
+    )
 
 
 def _raise_if_unusable(
@@ -167,7 +175,7 @@ def _measurement(
     """What the steady part of the trace says."""
     first = min(statistics.steady_from(trace.start_s, trace.end_s, concurrency), len(trace.end_s) - 3)
     window = _Window(trace=trace, first=first, concurrency=concurrency)
-    rate = statistics.throughput(window.ends_s, concurrency)
+    rate = statistics.throughput(_requests(trace), first, concurrency)
     if rate is None:
         raise TooFewRequestsError(
             f"all requests of {records_per_request:,} records completed at one moment; not a rate"
@@ -179,13 +187,15 @@ def _measurement(
     begin_s, end_s = window.ends_s[0], window.ends_s[-1]
     disturbed_share = _disturbed_share(conditions, window, cpu_s)
     ready = _readiness(window)
-    return Measurement(
+    # The window's edges cut requests; so that all ratios hold, what was used is that of whole requests.
+    whole = len(latencies_s) / rate.requests
+    row = Measurement(
         records_per_request=records_per_request,
         concurrency=concurrency,
         cpus=conditions.cpus,
         workers=conditions.container.description.workers,
         started_at_s=round(started_at_s, 3),
-        duration_s=window.duration_s,
+        duration_s=window.duration_s * whole,
         warmup_s=begin_s - trace.began_s,
         warmup_requests=first + 1,
         requests=len(latencies_s),
@@ -193,7 +203,7 @@ def _measurement(
         throughput_records_per_s=throughput.mid,
         throughput_interval_records_per_s=throughput,
         latency_s=tuple(round(latency_s, 7) for latency_s in latencies_s),
-        cpu_s=cpu_s,
+        cpu_s=None if cpu_s is None else cpu_s * whole,
         memory_peak_bytes=max(usage.memory_peak_bytes for usage in usages) if usages else None,
         request_bytes=fmean(trace.request_bytes[first + 1 :]),
         response_bytes=fmean(trace.response_bytes[first + 1 :]),
@@ -207,6 +217,8 @@ def _measurement(
             *_result_warnings(conditions, window),
         ),
     )
+    few = few_completions(row)
+    return row if few is None else replace(row, warnings=(*row.warnings, few))
 
 
 def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
@@ -217,8 +229,6 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
         kinds = sorted({str(failure) for _, failure in trace.failures})
         total = len(trace.failures) + len(trace.end_s)
         yield f"{len(trace.failures)} of {total} requests failed: {'; '.join(kinds[:3])}"
-    if len(latencies_s) < FEWEST_COMPLETIONS:
-        yield f"only {len(latencies_s)} requests completed; a larger --time-budget would narrow the interval"
     if _DELAYED_ACK_S[0] <= median_s <= _DELAYED_ACK_S[1] and min(latencies_s) > 0.9 * median_s:
         yield (
             f"nearly every request took {show_seconds(median_s)}, which is the kernel's delayed acknowledgement: the "

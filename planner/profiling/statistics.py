@@ -3,14 +3,20 @@
     symbol   meaning                                                         unit
     t[i]     time of the i-th completion, ascending                          s
     X        long-run throughput, completions per second                     1/s
+    L        mean latency                                                    s
     d[j]     time that the j-th batch of m completions took                  s
-    k        number of batches
+    n[j]     requests in the j-th slice of the window, by shares             1
+    k        number of batches or slices
     rho1     correlation of neighbouring batches
 
 Completions of a closed loop are correlated (a slow request delays those queued behind it; requests that leave
 together come back together), so the scatter of single latencies says nothing about the error of their mean.
 Batches long enough to be nearly independent do: Conway (1963); Law, "Simulation Modeling and Analysis", 5th
 ed., section 9.5.3; batch sizes doubled until the von Neumann ratio no longer finds correlation: Fishman (1978).
+
+Each edge of a window cuts as many requests as are in flight, and workers that run in step answer together: counting
+answers errs by up to a request for each of them, always upwards where a window ends with an answer. A request that is
+cut counts by the share of its time that lies inside.
 """
 
 import math
@@ -27,6 +33,11 @@ MAX_BATCHES: Final = 32
 MIN_BATCHES: Final = 8
 """Batches are merged to lower their correlation, but not below this number: the interval would get wide."""
 
+FEW_LOG_SD: Final = 0.05
+FEW_DEGREES: Final = 2
+"""What is taken to be known of batches where there are fewer than MIN_BATCHES: their relative standard deviation, and
+for how many degrees of freedom that counts. Requests so long are of many records, which average out."""
+
 _MSER_BATCH: Final = 5
 _ONE_SIDED_Z95: Final = Z90
 
@@ -37,6 +48,8 @@ class Rate:
 
     per_s: Interval
     batches: int
+    requests: float
+    """In the window, those that its edges cut by their shares."""
 
     @property
     def relative_half_width(self) -> float:
@@ -128,22 +141,82 @@ def _neighbour_correlation(values: NDArray[np.float64]) -> float:
     return float(centred[:-1] @ centred[1:]) / total if total > 0 else 0.0
 
 
-def throughput(ends_s: Sequence[float], concurrency: int) -> Rate | None:
-    """Completions per second with a 90 % interval, from a window that begins and ends with a completion.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """All requests of a closed loop: the answered ones in order of completion, and those in flight at its end."""
 
-    The middle is ``(n - 1) / (t[n-1] - t[0])``: no part of a request is counted at either edge. The interval
-    is that of the mean batch duration, ``t(0.95, k-1) sd(d) / sqrt(k)`` relative to its mean, applied on the
-    log scale so that a wide one stays positive. None for fewer than three completions.
+    start_s: Sequence[float]
+    end_s: Sequence[float]
+    open_start_s: Sequence[float] = ()
+    """When those that were in flight at the end were sent."""
+    open_end_s: Sequence[float] = ()
+    """When they were answered after all, with nothing sent any more; infinite where they were not, or not yet."""
+
+    def shares_until(self, times_s: NDArray[np.float64], latency_s: float) -> NDArray[np.float64]:
+        """Requests done by each of the times, each of them growing evenly from 0 to 1 over its own time.
+
+        A request that was open at the end is taken to last `latency_s` at least: a server that divides its power over
+        the requests hurries the last ones.
+        """
+        start = np.concatenate([np.asarray(self.start_s, dtype=float), np.asarray(self.open_start_s, dtype=float)])
+        open_start = np.asarray(self.open_start_s, dtype=float)
+        open_end = np.asarray(self.open_end_s, dtype=float)
+        if len(open_end) < len(open_start):
+            open_end = np.full(len(open_start), times_s[-1])
+        end = np.concatenate([np.asarray(self.end_s, dtype=float), np.maximum(open_end, open_start + latency_s)])
+        length = np.maximum(end - start, 1e-9)
+        return np.array([np.clip((time_s - start) / length, 0.0, 1.0).sum() for time_s in times_s.tolist()])
+
+
+def throughput(requests: Requests, first: int, concurrency: int) -> Rate | None:
+    """Requests per second with a 90 % interval, in the window from the end of request `first` to the last answer.
+
+    The middle counts requests by their shares in the window. The interval is that of the mean of k batches,
+    ``t(0.95, k-1) sd / sqrt(k)`` relative to their mean, applied on the log scale so that a wide one stays positive.
+    Fewer than MIN_BATCHES say little about their own spread: FEW_LOG_SD joins in with FEW_DEGREES, as a scaled inverse
+    chi-squared prior of the variance does (Gelman et al., "Bayesian Data Analysis", 3rd ed., section 2.6), unless they
+    scatter twice as much: then it is not believed. None for fewer than three answers.
     """
-    ends = np.asarray(ends_s, dtype=float)
+    ends = np.asarray(requests.end_s, dtype=float)[first:]
     if len(ends) < 3 or ends[-1] <= ends[0]:
         return None
-    mid = float((len(ends) - 1) / (ends[-1] - ends[0]))
-    durations = _batch_durations(ends, concurrency)
-    count = len(durations)
-    relative_error = float(durations.std(ddof=1) / durations.mean()) / math.sqrt(count)
-    factor = math.exp(min(student_t95(count - 1) * relative_error, 20.0))
-    return Rate(per_s=Interval(low=mid / factor, mid=mid, high=mid * factor), batches=count)
+    latency_s = float(np.mean(ends[1:] - np.asarray(requests.start_s, dtype=float)[first + 1 :]))
+    done = requests.shares_until(ends[[0, -1]], latency_s)
+    counted = float(done[1] - done[0])
+    variance, count = _batch_variance(requests, ends, latency_s, concurrency)
+    degrees = count - 1
+    if count < MIN_BATCHES and variance <= (2 * FEW_LOG_SD) ** 2:
+        variance = (FEW_DEGREES * FEW_LOG_SD**2 + degrees * variance) / (FEW_DEGREES + degrees)
+        degrees += FEW_DEGREES
+    factor = math.exp(min(student_t95(degrees) * math.sqrt(variance / count), 20.0))
+    mid = counted / float(ends[-1] - ends[0])
+    return Rate(per_s=Interval(low=mid / factor, mid=mid, high=mid * factor), batches=count, requests=counted)
+
+
+def _batch_variance(
+    requests: Requests, ends: NDArray[np.float64], latency_s: float, concurrency: int
+) -> tuple[float, int]:
+    """Relative variance of batches, and their number.
+
+    One request in flight: batches of answers, by the time they took. Several: slices of time of a mean latency L at
+    least, by the requests in them; shares smooth these, which takes the part L/3 of a slice's length from the variance
+    of independent requests (Campbell's theorem for a rectangular pulse of length L), here given back.
+    """
+    if concurrency == 1:
+        durations = _batch_durations(ends, concurrency)
+        return (float(durations.var(ddof=1) / durations.mean() ** 2) if len(durations) > 1 else 0.0), len(durations)
+    window_s = float(ends[-1] - ends[0])
+    waves = window_s / latency_s
+    count = max(1, int(min(MAX_BATCHES, max(waves / 2, min(waves, MIN_BATCHES)))))
+    while True:
+        within = np.diff(requests.shares_until(np.linspace(ends[0], ends[-1], count + 1), latency_s))
+        if count < 2 * MIN_BATCHES or _neighbour_correlation(within) <= _ONE_SIDED_Z95 / math.sqrt(count):
+            break
+        count //= 2
+    if count == 1:
+        return 0.0, 1
+    smoothed = 1 - min(1.0, latency_s * count / window_s) / 3
+    return float(within.var(ddof=1) / within.mean() ** 2) / smoothed, count
 
 
 def drift(ends_s: Sequence[float], concurrency: int) -> float | None:

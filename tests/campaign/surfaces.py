@@ -83,6 +83,8 @@ class MadeUp:
     asked: list[Point] = field(default_factory=list)
     disturb: Callable[[int], float] = lambda _: 0.0
     """Number of the measurement -> what others took."""
+    alone_s: Callable[[int], float] = lambda _: 1e-3
+    """Records per request -> seconds of one request."""
 
     def measure(self, point: Point, time_s: float) -> Measurement:
         disturbed = self.disturb(len(self.asked))
@@ -92,5 +94,5 @@ class MadeUp:
 
     def bench(self) -> Bench:
         return Bench(
-            workers=2, probe=lambda _: 1e-3, measure=self.measure, seconds_left=lambda: self.budget_s - self.now_s
+            workers=2, probe=self.alone_s, measure=self.measure, seconds_left=lambda: self.budget_s - self.now_s
         )

@@ -51,11 +51,11 @@ def shown(profile: Profile) -> str:
 
 def test_a_row_tells_rate_latency_cpu_and_memory() -> None:
     # p99 is the 99th of 100 samples; 1 CPU second for 800 records, in 2 s on 2 CPUs.
-    assert "2 8 2 400 2.0 10.0 20.0 1.25 25 123 100" in " ".join(shown(PROFILE).split())
+    assert "2 8 2 400 6.5 10.0 20.0 1.25 25 123 100" in " ".join(shown(PROFILE).split())
 
 
 def test_what_cannot_be_seen_is_a_dash_and_never_a_zero() -> None:
-    assert "1 1 2 400 2.0 10.0 20.0 - - - 100" in " ".join(shown(PROFILE).split())
+    assert "1 1 2 400 6.5 10.0 20.0 - - - 100" in " ".join(shown(PROFILE).split())
 
 
 def test_text_of_the_user_is_not_markup() -> None:

@@ -1,0 +1,76 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.campaign.points import Point
+from planner.documents import replace
+from planner.interval import Z90
+from planner.profiling.profile import REPEATABILITY, Measurement
+from planner.profiling.replicates import few_completions, merged, repeat_interval
+from tests.campaign.surfaces import row
+
+WHERE = Point(records_per_request=100, concurrency=2)
+
+
+def window(rate: float, log_sd: float = 0.005) -> Measurement:
+    return row(WHERE, rate, log_sd=log_sd)
+
+
+def half_width(measurement: Measurement) -> float:
+    interval = measurement.throughput_interval_records_per_s
+    return math.log(interval.high / interval.mid)
+
+
+def test_one_window_stays_as_it_is() -> None:
+    assert merged([window(1000)]) == window(1000)
+
+
+@given(st.lists(st.floats(500, 2000), min_size=2, max_size=6))
+def test_the_middle_lies_among_the_windows_and_all_ratios_still_hold(rates: list[float]) -> None:
+    one = merged([window(rate) for rate in rates])
+    assert min(rates) * (1 - 1e-9) <= one.throughput_records_per_s <= max(rates) * (1 + 1e-9)
+    assert one.windows == len(rates)
+    assert one.requests == 40 * len(rates) == len(one.latency_s)
+    assert one.throughput_records_per_s == pytest.approx(one.requests * 100 / one.duration_s)
+    assert one.cpu_s is not None
+
+
+def test_windows_that_agree_narrow_the_interval_and_windows_that_do_not_widen_it() -> None:
+    alone = math.log(repeat_interval(window(1000)).high / 1000)
+    agreeing, apart = merged([window(1000), window(1005)]), merged([window(900), window(1100)])
+    assert half_width(agreeing) < alone
+    assert half_width(apart) > 2 * half_width(agreeing)
+    assert half_width(merged([window(1000)] * 4)) < half_width(agreeing)
+
+
+def test_a_window_that_is_known_badly_counts_little() -> None:
+    assert merged([window(1000), window(1500, log_sd=0.3)]).throughput_records_per_s == pytest.approx(1000, rel=0.01)
+
+
+def test_of_three_windows_the_odd_one_counts_little() -> None:
+    assert merged([window(700), window(1000), window(1010)]).throughput_records_per_s == pytest.approx(990, rel=0.02)
+    assert merged([window(700), window(1000)]).throughput_records_per_s == pytest.approx(math.sqrt(700_000), rel=1e-6)
+
+
+def test_a_repetition_is_expected_within_what_both_measurements_may_err() -> None:
+    narrow = repeat_interval(window(1000, log_sd=1e-6))
+    assert math.log(narrow.high / narrow.mid) == pytest.approx(Z90 * math.sqrt(2) * REPEATABILITY, rel=1e-3)
+
+
+def test_few_completions_are_told_only_where_they_leave_throughput_open() -> None:
+    few = replace(window(1000, log_sd=0.2), requests=6)
+    assert few_completions(window(1000, log_sd=0.2)) is None
+    assert few_completions(replace(window(1000), requests=6)) is None
+    told = few_completions(few)
+    assert told is not None
+    assert told.startswith("only 6 requests of 200 ms completed")
+    assert "--time-budget" in told
+
+
+def test_the_warning_of_few_completions_goes_when_windows_together_know_enough() -> None:
+    few = replace(window(1000, log_sd=0.2), requests=6)
+    told = few_completions(few)
+    assert told is not None
+    assert merged([replace(few, warnings=(told, "another"))] * 8).warnings == ("another",)
