@@ -223,7 +223,7 @@ def grid_lines(found: Sequence[Cell]) -> Iterator[str]:
     rates = medians(found)
     concurrencies = sorted({point.concurrency for point in rates})
     yield (
-        f"records/s by wrk, medians of {ROUNDS} rounds where near the best (*), else of one; "
+        f"records/s by wrk, medians of {ROUNDS} rounds where near the best (marked *), else of one; "
         "rows: records per request, columns: requests in flight"
     )
     yield f"{'':>8}" + "".join(f"{c:>12}" for c in concurrencies)
