@@ -75,8 +75,9 @@ def command(
     from planner.profiling.profile import Profile
     from planner.report.prediction import render
 
-    if also and instance_type is None:
-        raise click.UsageError("--also sharpens the step to other hardware: it goes with --instance-type.")
+    if instance_type is None and (also or workload_class):
+        name = "--also" if also else "--workload-class"
+        raise click.UsageError(f"{name} is of the step to other hardware: it goes with --instance-type.")
     prediction = predict(
         read_document(profile, Profile),
         workload_class=workload_class,

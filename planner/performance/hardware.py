@@ -81,7 +81,7 @@ class RelativeSpeed:
     curve: ScalingCurve
     """How the target's throughput grows from one busy thread to all."""
     same_generation: bool
-    """Whether source and target have processors of one generation: then the interval is narrow."""
+    """Whether the target's processor is of the source's generation, or a probe's: then the interval is narrow."""
     basis: str
     """In words: how the source was placed, which scores, how wide and why."""
 

@@ -18,6 +18,10 @@ from planner.interval import Z90
 from planner.performance.benchmark_scores import dividers
 from planner.profiling.profile import Host
 
+CATALOGUE_TOOL: Final = "stress-ng 0.17.08"
+"""What the catalogue's rates were measured with. Another build may divide with other instructions: its rates are not
+set beside them (Debian's 0.15.06 was seen at half the rate of the same generation elsewhere, for reasons not told
+apart), and only the ratio of its own two is read."""
 CLOCK_SD: Final = 0.05
 """Of ln speed of one busy thread, placed by div16 within its design: of one processor from the others of its
 generation, held out (`benchmarks/hardware.py` prints it)."""
@@ -28,13 +32,13 @@ _CLEAR: Final = 0.1
 
 
 def clock_shift(host: Host, models: Iterable[str]) -> tuple[float, float] | None:
-    """(ln speed of one thread against the references', its sd); None without a benchmark here or of these processors.
+    """(ln speed of one thread against the references', its sd); None without comparable rates of here and of them.
 
     `models`: names of the processors that the host is compared with.
     """
     wanted = set(models)
     known = [each.per_s for each in dividers() if each.cpu_model in wanted and each.per_s is not None]
-    if host.benchmark is None or not known:
+    if host.benchmark is None or host.benchmark.tool != CATALOGUE_TOOL or not known:
         return None
     shift = math.log(host.benchmark.one_thread_per_s.mid) - fmean(map(math.log, known))
     runs = host.benchmark.one_thread_per_s

@@ -13,7 +13,7 @@ from planner.performance.benchmark_scores import (
     other_processors,
     type_speeds,
 )
-from planner.performance.host_clock import clock_shift, cores_share, gap_shift
+from planner.performance.host_clock import CATALOGUE_TOOL, clock_shift, cores_share, gap_shift
 from planner.profiling.profile import Host
 
 _INTEL_MODELS: Final = {
@@ -200,6 +200,8 @@ def _placed(
     if clock is not None:
         log_sd = clock[1]
         words = f"{words}; stress-ng runs {math.exp(clock[0]):.2f} times as fast here as on such processors elsewhere"
+    elif host.benchmark is not None:
+        words = f"{words}; its clock is not read from {host.benchmark.tool}, only from {CATALOGUE_TOOL}"
     if share is not None:
         kind_of_cpus = "hyperthreads" if share < 0.25 else "cores" if share > 0.75 else "partly cores"
         words = f"{words}; by stress-ng its CPUs are {kind_of_cpus}"

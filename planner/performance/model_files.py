@@ -14,9 +14,9 @@ from typing import Final
 from planner.container.archive import ArchiveLimits, OpenModel
 from planner.errors import InputMissingError, ModelArchiveError
 from planner.performance.benchmark_scores import WorkloadClass
-from planner.units import GIB
+from planner.units import MIB, show_bytes
 
-_LARGEST: Final = ArchiveLimits(total_bytes=GIB)
+_LARGEST: Final = ArchiveLimits(total_bytes=256 * MIB)
 """A larger model is not read again just to be classified."""
 
 _TREES: Final = (
@@ -75,8 +75,11 @@ def evidence_of(target: str, digest: str) -> Evidence:
     if not path.exists():
         return _none("the profiled model is not on this machine any more")
     try:
-        if path.is_dir() and sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) > GIB:
-            return _none(f"{target} is larger than 1 GiB and was not searched")
+        if (
+            path.is_dir()
+            and sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) > _LARGEST.total_bytes
+        ):
+            return _none(f"{target} is larger than {show_bytes(_LARGEST.total_bytes)} and was not searched")
         model = OpenModel(path, _LARGEST, needs_script=False)
         try:
             if model.digest != digest:

@@ -20,7 +20,6 @@ from planner.performance.hardware import Probe, RelativeSpeed, relative_speed
 from planner.performance.model_files import Evidence, evidence_of
 from planner.profiling.profile import Host, Profile
 
-
 _WIDE: Final = "all classes widen the interval, but 8-bit networks gain more from newer processors than it says"
 """Of held-out 8-bit networks 58 % lie inside the interval of an unknown class, of other code 96 % and more: VNNI and
 AMX multiply their speed by up to 7 from one generation to the next (``benchmarks/hardware_classes.py``)."""

@@ -4,7 +4,8 @@ stress-ng's div16 is bound by the integer divider: inside one processor design i
 and two threads on one core gain so little from each other that it shows whether CPUs are cores or hyperthreads. Across
 designs it says nothing of other code. The options are those with which the catalogue's rates were measured
 (SpareCores/sc-inspector-data, stress-ng 0.17.08: ``--metrics --cpu N --cpu-method div16``, operations per second of
-real time); since 0.14.02 stress-ng counts them alike.
+real time). Since 0.14.02 stress-ng normalises them alike; whether two builds also divide alike is not known, so that
+only rates of that version are set beside the catalogue's (`planner.performance.host_clock`).
 """
 
 import re

@@ -102,6 +102,16 @@ def test_an_unknown_processor_keeps_its_width_and_still_shows_its_cores() -> Non
     assert share > 0.9
 
 
+def test_another_build_of_stress_ng_tells_cores_and_no_clock() -> None:
+    plain = a_host(number=85)
+    known = benchmarked(plain, 700.0, 1390.0)
+    assert known.benchmark is not None
+    other = replace(known, benchmark=replace(known.benchmark, tool="stress-ng 0.15.06"))
+    assert latency_ratio(other, M7I) == latency_ratio(plain, M7I)
+    assert "are cores" in relative_speed(other, M7I).basis
+    assert "only from stress-ng 0.17.08" in relative_speed(other, M7I).basis
+
+
 def test_one_cpu_has_nothing_to_share() -> None:
     assert cores_share(benchmarked(a_host(cpus=1), 1900.0, 1900.0), "Sapphire Rapids") is None
 
