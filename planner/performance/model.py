@@ -59,7 +59,7 @@ class PerformanceModel:
         return cls(
             host=fit_host(points, workers, cpus_usable=cpus_usable(rows, float(points.cpus.max()))),
             memory=fit_memory(profile, workers),
-            tail=fit_tail(points),
+            tail=fit_tail(points.keep(points.cpus == points.cpus.max())),  # a quota's halts are no tail of the server
             request_bytes=fit_line(records, np.array([max(row.request_bytes, 1.0) for row in rows])),
             response_bytes=fit_line(records, np.array([max(row.response_bytes, 1.0) for row in rows])),
         )

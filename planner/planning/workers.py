@@ -24,11 +24,12 @@ FEWEST_POINTS: Final = 4
 def workers_per_cpu(profile: Profile, model: PerformanceModel) -> tuple[float, ...]:
     """The measured numbers of workers per CPU, ascending, that the model foretells without having been fitted to them.
 
-    Empty where the profile knows no workers, or only one number.
+    Empty where the profile knows no workers, or only one number. One worker on half a CPU is not two on one: points
+    under a fraction of a CPU do not count.
     """
     groups: dict[float, list[Measurement]] = {}
     for row in profile.measurements:
-        if row.workers is not None and row.requests:
+        if row.workers is not None and row.requests and row.cpus >= 1:
             groups.setdefault(row.workers / row.cpus, []).append(row)
     own = None if model.workers is None else model.workers / model.host_cpus
     return tuple(
