@@ -48,6 +48,9 @@ class Advice:
 Decide: TypeAlias = Callable[[Sequence[Measurement], Sequence[Point]], Advice | None]
 """Measurements so far and the points to choose from -> advice; None where a model cannot be made of them yet."""
 
+Wider: TypeAlias = Callable[[int], Sequence[Point]]
+"""Requests in flight -> candidates with so many; none where the API does not allow it."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Campaign:
@@ -58,6 +61,7 @@ class _Campaign:
     candidates: tuple[Point, ...]
     rows: list[Measurement]
     total: int
+    wider: Wider
 
     @property
     def to_come(self) -> int:
@@ -78,6 +82,19 @@ class _Campaign:
 
     def advice(self) -> Advice | None:
         return self.decide(self.rows, [point for point in self.candidates if self.bench.obstacle(point) is None])
+
+    def widen(self, advice: Advice) -> bool:
+        """Whether twice as many requests in flight became candidates: the best point has the most of them.
+
+        How many a server takes at once may not show at few per worker, where workers are not known or it waits.
+        """
+        top = max(point.concurrency for point in self.candidates)
+        if advice.recommended[0].concurrency < top or all(row.concurrency < top for row in self.rows):
+            return False
+        more = tuple(self.wider(2 * top))
+        self.candidates += more
+        self.total += bool(more)
+        return bool(more)
 
     def new(self, points: Sequence[Point], most: int) -> list[Point]:
         """The first few of the points that are not measured yet and can be."""
@@ -106,15 +123,19 @@ def run_adaptive(
     decide: Decide,
     *,
     held: Sequence[Measurement] = (),
+    wider: Wider = lambda _concurrency: (),
 ) -> Iterator[Measurement | Skipped]:
     """Measure about 16 points, each next one where it tells most, and the best of them again; `held` ones count.
 
     design: points that cover the plane, in order; the first seven start, the others fill in while `decide` has no
-    advice. candidates: what `decide` may choose from. A point that comes again takes the place of the one before: it
+    advice. candidates: what `decide` may choose from; `wider` gives those with more requests in flight, asked while
+    the best point has the most of them. A point that comes again takes the place of the one before: it
     is the less disturbed of two measurements, or made of all of them.
     """
     total = min(POINTS, max(START_POINTS, int(bench.seconds_left() / _A_POINT_S)))
-    campaign = _Campaign(bench=bench, decide=decide, candidates=tuple(candidates), rows=list(held), total=total)
+    campaign = _Campaign(
+        bench=bench, decide=decide, candidates=tuple(candidates), rows=list(held), total=total, wider=wider
+    )
     yield from _start(campaign, design[:START_POINTS])
     yield from _learn(campaign, design[START_POINTS:])
     yield from _verify(campaign)
@@ -146,6 +167,8 @@ def _learn(campaign: _Campaign, others: Sequence[Point]) -> Iterator[Measurement
     """The points that advice asks for, two for each advice, as long as there is time for them and for verifying."""
     while len(campaign.rows) < campaign.total - VERIFIED:
         advice = campaign.advice()
+        if advice is not None and campaign.widen(advice):
+            continue
         if advice is not None and advice.gain < _GAIN:
             return
         room = min(2, campaign.total - VERIFIED - len(campaign.rows))

@@ -7,9 +7,9 @@
 
 The plane (b, c) is covered where the planner may choose: b = 1 is what SingleRecord sends, b = what fits into 1 MiB
 and 6 MiB is what MultiRecord sends at the smallest limit and at the service's default, smaller b are what small
-objects give; c goes from 1 to 4 k. Alternate cells of the grid, as on a checkerboard, and its four corners, predict
-the rest better than fewer cells measured for longer (ten servers, 12 points of 2 s: median error 2.3 %, a plain grid
-that omitted a row and two columns missed knees by 20 to 35 %).
+objects give; c goes from 1 to 4 k, and on by doubling while the best point has the most. Alternate cells of the grid,
+as on a checkerboard, and its four corners, predict the rest better than fewer cells measured for longer (ten servers,
+12 points of 2 s: median error 2.3 %, a plain grid that omitted a row and two columns missed knees by 20 to 35 %).
 """
 
 import itertools

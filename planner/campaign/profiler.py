@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from planner.campaign.adaptive import POINTS, run_adaptive
+from planner.campaign.adaptive import POINTS, Wider, run_adaptive
 from planner.campaign.bench import Bench, Skipped, point_of, run_points
 from planner.campaign.bodies import with_largest_body
 from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
@@ -39,6 +39,8 @@ class Design:
     """To begin with; all of it, where there are no candidates."""
     candidates: tuple[Point, ...] = ()
     """Where the adaptive rule may go."""
+    wider: Wider = lambda _concurrency: ()
+    """Where it may go with more requests in flight."""
 
     @property
     def planned(self) -> int:
@@ -144,6 +146,7 @@ def plan_points(
     return Design(
         points=checkerboard(ladder, rungs, mean_bytes),
         candidates=() if given else candidates(ladder, rungs, mean_bytes),
+        wider=lambda concurrency: candidates(ladder, (concurrency,), mean_bytes),
     )
 
 
@@ -200,7 +203,8 @@ class _Session:
 
         begin = self.so_far
         decide = by_throughput(begin) if question is None else by_plan(begin, question)
-        return run_adaptive(self.design.points, self.design.candidates, bench, decide, held=own_rows(begin))
+        design, held = self.design, own_rows(begin)
+        return run_adaptive(design.points, design.candidates, bench, decide, held=held, wider=design.wider)
 
     def _best(self, question: "Question | None") -> BestPoint | None:
         """The recommendation, where the points were chosen for one."""

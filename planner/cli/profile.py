@@ -139,7 +139,8 @@ A session that was interrupted is gone on from by the same command with --resume
 @click.option(
     "--concurrency",
     type=COUNT_LIST,
-    help="Measure these numbers of requests in flight only. Default: chosen on the way, from 1 to 4 per worker.",
+    help="Measure these numbers of requests in flight only. Default: chosen on the way, from 1 to 4 per worker, and "
+    "on by doubling while that is better.",
 )
 @tuning_options
 @plan_options
