@@ -16,22 +16,17 @@ run by `planner run`'s library call. Reported for each job:
 MISSED: a run outside the simulated 90 %. With fewer than three CPUs the containers share theirs with the client.
 Servers that draw their times draw them from a stream of their own in every start: that of `places`, always seed 0,
 begins with draws that are a tenth to a quarter long, and would in every run of every container.
-
-``--speed`` measures the simulation itself instead: requests per second beside simpy (if installed) and a heap.
 """
 
 import argparse
-import heapq
 import http.client
 import json
 import random
 import shlex
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +40,6 @@ from planner.jobs.local.run import run_job
 from planner.jobs.local.settings import JobSettings
 from planner.jobs.simulation.here import side_by_side_here
 from planner.jobs.simulation.simulate import simulate_here
-from planner.jobs.simulation.station import WorkList, play
 from planner.performance import predict
 from planner.profiling.profile import Profile
 from planner.records.dataset import BatchStrategy
@@ -262,6 +256,8 @@ def against_runs(servers: list[str], *, budget_s: float, seconds: float, output:
             for shape in SHAPES:
                 rows.append(job(name, measured, shape, folder, seconds=seconds, keeps=keeps))
                 show(rows[-1])
+        if output is not None:
+            output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     columns = {
         "error": [row.error for row in rows],
         "unshared": [row.unshared_s / row.truth_s - 1 for row in rows],
@@ -272,45 +268,6 @@ def against_runs(servers: list[str], *, budget_s: float, seconds: float, output:
     for name, values in columns.items():
         sizes = np.abs(values)
         print(f"{len(rows)} jobs, {name}: median {np.median(sizes):.1%}, 90th percentile {np.quantile(sizes, 0.9):.1%}")
-    if output is not None:
-        output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-
-
-def speed() -> None:
-    """Requests per second of one core, at several concurrencies; 1,000 worlds of 400 requests."""
-    draws = np.random.default_rng(0)
-    shape = draws.gamma(25, 1 / 25, 1000)
-    for c in (1, 4, 16, 64):
-        lists = [WorkList(head_requests=0, head_s=0.0, head_square_s2=0.0, tail_s=np.ones(400))] * 1000
-        start = time.perf_counter()
-        play(lists, np.ones(c), shape, draws)
-        rates = {"worlds side by side": 400_000 / (time.perf_counter() - start)}
-        times = draws.gamma(25, 1 / 25, 200_000).tolist()
-        start, free = time.perf_counter(), [0.0] * c
-        for seconds in times:
-            heapq.heapreplace(free, free[0] + seconds)
-        rates["heapq"] = len(times) / (time.perf_counter() - start)
-        rates |= with_simpy(times[:50_000], c)
-        print(f"c={c:3} " + "  ".join(f"{name} {rate / 1e6:.2f} M requests/s" for name, rate in rates.items()))
-
-
-def with_simpy(times: list[float], c: int) -> dict[str, float]:
-    """The same station in simpy; empty where it is not installed, for nothing else needs it."""
-    try:
-        simpy = import_module("simpy")
-    except ImportError:
-        return {}
-    environment, left = simpy.Environment(), iter(times)
-
-    def slot() -> Iterator[object]:
-        for seconds in left:
-            yield environment.timeout(seconds)
-
-    start = time.perf_counter()
-    for _ in range(c):
-        environment.process(slot())
-    environment.run()
-    return {"simpy": len(times) / (time.perf_counter() - start)}
 
 
 def main() -> None:
@@ -319,12 +276,8 @@ def main() -> None:
     parser.add_argument("--budget-s", type=float, default=20.0, help="of each profile")
     parser.add_argument("--seconds", type=float, default=4.0, help="that an evenly divided job would take")
     parser.add_argument("--output", type=Path, help="rows as JSON; those of other servers in it are kept")
-    parser.add_argument("--speed", action="store_true")
     asked = parser.parse_args()
-    if asked.speed:
-        speed()
-    else:
-        against_runs(asked.servers, budget_s=asked.budget_s, seconds=asked.seconds, output=asked.output)
+    against_runs(asked.servers, budget_s=asked.budget_s, seconds=asked.seconds, output=asked.output)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def show_bytes(count: float) -> str:
     """A size in binary units: ``17 B``, ``1.5 KiB``, ``6.00 MiB``, ``3.2 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(count) < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+            return f"{count:,.0f} {unit}" if unit == "B" or abs(count) >= 999.5 else f"{count:.3g} {unit}"
         count /= 1024
     return f"{count:.3g} TiB"
 

@@ -61,6 +61,7 @@ def test_durations_are_shown_as_people_read_them(seconds: float, text: str) -> N
 def test_sizes_rates_and_dollars_are_shown_with_their_unit() -> None:
     assert show_bytes(17) == "17 B"
     assert show_bytes(6 * 2**20) == "6 MiB"
+    assert show_bytes(1003.8 * 2**10) == "1,004 KiB"
     assert show_rate(12345.6, "records") == "12,346 records/s"
     assert show_usd(1234.5) == "$1,234.50"
     assert show_usd(0.0123) == "$0.0123"

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from planner.container.cpus import available_cpus
 from planner.documents import replace, to_json
 from planner.errors import (
     ContainerDiedError,
@@ -15,8 +14,6 @@ from planner.errors import (
 )
 from planner.jobs.local import RunDocument, raise_if_failed
 from planner.jobs.local.assignment import deal
-from planner.jobs.local.cautions import sharing_cautions
-from planner.jobs.local.run_document import InstanceRow
 from planner.planning.makespan import layout
 from planner.records import describe
 from tests.jobs.local_jobs import LINES, asked, outputs, plain_output, plain_payloads, run_here, unfinished, write_lines
@@ -262,31 +259,6 @@ def test_an_output_folder_inside_the_input_is_refused(folder: Path) -> None:
     (folder / "in" / "out").symlink_to(folder / "in" / "in")
     with pytest.raises(OutputError, match="lies inside the input"):
         run_here(folder / "in", LINES)
-
-
-def test_a_runner_without_a_cpu_of_its_own_says_what_it_takes_from_the_containers() -> None:
-    cpus = available_cpus()
-
-    def row(cpu_set: tuple[int, ...] | None) -> InstanceRow:
-        return InstanceRow(
-            instance=0,
-            objects=1,
-            startup_s=1.0,
-            cpu_set=cpu_set,
-            requests=1,
-            busy_s=10.0,
-            mean_in_flight=1.0,
-            cpu_s=9.0,
-            utilization=0.9,
-            memory_peak_bytes=None,
-        )
-
-    for rows in ([row(None)], [row(cpus)], [row((cpu,)) for cpu in cpus]):
-        (said,) = sharing_cautions(rows, client_cpu_s=5.0, makespan_s=10.0)
-        assert "took 0.50 CPUs' worth of their time" in said
-        assert not sharing_cautions(rows, client_cpu_s=0.1, makespan_s=10.0)
-    assert not sharing_cautions([row(cpus[1:])], client_cpu_s=5.0, makespan_s=10.0)
-    assert not sharing_cautions([], client_cpu_s=5.0, makespan_s=0.0)
 
 
 def test_rows_of_objects_add_up_to_the_totals_and_times_lie_within_the_makespan(folder: Path) -> None:

@@ -9,8 +9,8 @@ from planner.jobs.local.run_document import InstanceRow, ObjectRow
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 from planner.planning.plan import Plan
 
-_NOTABLE_SHARE: Final = 0.02
-"""Of the machine's CPU time: what two runs of a job differ by."""
+_NOTABLE_SHARE: Final = 0.05
+"""Of the machine's CPU time: less is not much above what two runs of a job differ by."""
 
 
 def instance_cautions(
