@@ -212,8 +212,8 @@ def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> Bes
 
 
 def _at_least(row: Measurement) -> float:
-    """Records/s that the point reaches nineteen times in twenty."""
-    return row.throughput_records_per_s * math.exp(-Z90 * row.repeat_log_sd)
+    """Records/s that the point reaches five times in six: less one standard deviation."""
+    return row.throughput_records_per_s * math.exp(-row.repeat_log_sd)
 
 
 def _is_known(row: Measurement) -> bool:

@@ -13,6 +13,7 @@ least 1 / sum w, with nu + n - 1 degrees of freedom.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from statistics import median
 from typing import Final
@@ -30,6 +31,8 @@ ROUGH: Final = 0.1
 """Relative half-width of an interval from which it is called rough."""
 _FEW: Final = 20
 """Completions below which roughness is put down to their number."""
+_NUMBERS: Final = re.compile(r"[-+]?[\d.,]+")
+"""What two warnings of one kind differ in: of these the last one stays."""
 
 
 def merged(windows: Sequence[Measurement]) -> Measurement:
@@ -49,6 +52,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
     first, seconds = windows[0], sum(row.duration_s for row in windows)
     duration_s = requests * first.records_per_request / mid
     told = {few_completions(row) for row in windows}
+    texts = [text for row in windows for text in row.warnings if text not in told]
     row = replace(
         first,
         windows=sum(row.windows for row in windows),
@@ -68,7 +72,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
         ready_threads=_scaled([_times(row.ready_threads, row.duration_s) for row in windows], 1 / seconds),
         active_threads=max((row.active_threads or 0 for row in windows), default=0) or None,
         throttled_s=_scaled([row.throttled_s for row in windows], duration_s / seconds),
-        warnings=tuple(dict.fromkeys(text for row in windows for text in row.warnings if text not in told)),
+        warnings=tuple({_NUMBERS.sub("", text): text for text in texts}.values()),
     )
     few = few_completions(row)
     return row if few is None else replace(row, warnings=(*row.warnings, few))

@@ -74,3 +74,9 @@ def test_the_warning_of_few_completions_goes_when_windows_together_know_enough()
     told = few_completions(few)
     assert told is not None
     assert merged([replace(few, warnings=(told, "another"))] * 8).warnings == ("another",)
+
+
+def test_warnings_that_differ_in_their_numbers_only_are_told_once() -> None:
+    first = replace(window(1000), warnings=("disturbed: others took 20% meanwhile", "another"))
+    second = replace(window(1000), warnings=("disturbed: others took 31% meanwhile",))
+    assert merged([first, second]).warnings == ("disturbed: others took 31% meanwhile", "another")
