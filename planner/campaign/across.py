@@ -53,7 +53,7 @@ def profile_across(
     `session` goes to `planner.profile`, which measures the base. The container is started anew for each setting and
     stopped on every way out; after each point the profile so far is in `output`, and with `resume` only the points
     that it lacks are measured. A setting that the container fails under is told in a warning. The recommended point
-    is the base's unless another worker count measured better, also when both were measured again at the end.
+    is the base's unless another worker count measured better beyond noise when both were measured again at the end.
     """
     sample = read_sample(payload, content_type=content_type, accept=accept, split_type=split_type)
     plan = cross(open_at(max(cpus, default=None), {}).description, cpus, workers)
@@ -189,14 +189,15 @@ class _Sections:
         return first if first is not None and self._lead(first) > 1 else None
 
     def _verify(self, challenger: Setting, each_s: float) -> None:
-        """The best points of base and challenger measured again, longer; the better one is what is recommended."""
+        """Both best points measured again, longer; the challenger is recommended where it is better beyond noise."""
         for setting in (self.plan.base, challenger):
             row = self._best_at(setting)
             if row is not None:
                 self._warn(self._measured(setting, (point_of(row),), each_s, f"measuring again ({setting})"))
-        row, lead, base = self._best_at(challenger), self._lead(challenger), self.plan.base
-        if row is None or lead <= 1:
+        row, own, base = self._best_at(challenger), self._best_at(self.plan.base), self.plan.base
+        if row is None or own is None or row.throughput_interval_records_per_s.low <= own.throughput_records_per_s:
             return
+        lead = row.throughput_records_per_s / own.throughput_records_per_s
         variables = " ".join(f"--env {name}={value}" for name, value in challenger.environment.items())
         told = (
             f"{challenger.workers} workers measured {lead - 1:.0%} faster than the {base.workers} that most points "
