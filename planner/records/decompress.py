@@ -9,7 +9,7 @@ from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 2**19
+CHUNK_BYTES: Final = 2**18
 """How much is read at once: small enough for a core's second-level cache, large enough to hide the calls."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -50,8 +50,9 @@ def iter_chunks(
 
 def _stored_chunks(stream: ByteStream, buffer: bytearray) -> Iterator[memoryview]:
     whole = memoryview(buffer)
+    shown = whole.toreadonly()
     while count := stream.readinto(whole):
-        yield whole[:count].toreadonly()
+        yield shown if count == len(shown) else shown[:count]
 
 
 def _inflated(stored: Iterator[memoryview], source: str) -> Iterator[memoryview]:
