@@ -25,6 +25,7 @@ from planner.profiling.calibrate import calibrate
 from planner.profiling.checks import divisible
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Measurement, Profile
+from planner.profiling.replicates import repeat_interval
 from planner.records.dataset import SplitType
 
 OpenAt: TypeAlias = Callable[[float | None, Mapping[str, str]], Container]
@@ -195,7 +196,7 @@ class _Sections:
             if row is not None:
                 self._warn(self._measured(setting, (point_of(row),), each_s, f"measuring again ({setting})"))
         row, own, base = self._best_at(challenger), self._best_at(self.plan.base), self.plan.base
-        if row is None or own is None or row.throughput_interval_records_per_s.low <= own.throughput_records_per_s:
+        if row is None or own is None or repeat_interval(row).low <= own.throughput_records_per_s:
             return
         lead = row.throughput_records_per_s / own.throughput_records_per_s
         variables = " ".join(f"--env {name}={value}" for name, value in challenger.environment.items())
