@@ -22,10 +22,9 @@ from planner.container.contract import Container, ContainerDescription
 from planner.documents import Document, Value
 from planner.errors import ProfileError
 from planner.interval import Z90, Interval
-from planner.performance.points import REPEATABILITY
 from planner.profiling.host import read_host
 from planner.profiling.payloads import read_sample
-from planner.profiling.profile import Host, Measurement, Payload, Profile
+from planner.profiling.profile import REPEATABILITY, Host, Measurement, Payload, Profile
 from planner.records.dataset import SplitType
 
 FALSE_ALARM: Final = 0.05

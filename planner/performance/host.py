@@ -140,7 +140,7 @@ def _corners(points: Points) -> list[bool]:
     """
     extreme = [(x == x.min()) | (x == x.max()) for x in (points.records_per_request, points.concurrency)]
     corner = extreme[0] & extreme[1]
-    return (corner if np.sum(~corner) >= FEWEST_POINTS else np.zeros_like(corner)).tolist()
+    return [bool(extreme_in_both) and np.sum(~corner) >= FEWEST_POINTS for extreme_in_both in corner]
 
 
 def _left_out(committee: Committee, residual: Residual) -> list[tuple[Floats, Floats]]:

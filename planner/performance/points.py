@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import ProfileError
-from planner.interval import Z90
 from planner.performance.contention import Stolen, Windows, stolen
 from planner.performance.prediction import Floats
 from planner.profiling.profile import Measurement, Profile
@@ -28,10 +27,8 @@ FEWEST_POINTS: Final = 4
 """Fewer distinct points than this leave service time and limit both open."""
 FEWEST_REQUESTS: Final = 3
 """A window with fewer completions says little about a rate."""
-REPEATABILITY: Final = 0.025
-"""Log standard deviation between two runs of one point that a single window cannot see (drift, placement, restart).
-Two 2 s to 3 s windows of one point, the server restarted between, disagreed by 2.2 % to 2.9 % in the median on small
-shared virtual machines (ten servers and more); that median is 0.95 standard deviations of one of them."""
+_MOST_NOISE: Final = 0.5
+"""Log standard deviation; a point with more says only the order of magnitude."""
 _SEVERAL_THREADS: Final = 1.15
 """CPUs kept busy per request in flight above which a request is taken to compute on several at once."""
 
@@ -150,7 +147,7 @@ def _stolen(profile: Profile, rows: list[Measurement]) -> Stolen:
 def _merged(rows: list[Measurement], cost: Stolen, index: list[int]) -> tuple[float, ...]:
     """The columns from log_requests_per_s on, of the replicates of one point: the less noise the more weight."""
     doubt = cost.doubt[index]
-    variance = np.array([_window_noise(row) ** 2 for row in rows]) + REPEATABILITY**2
+    variance = np.array([min(_MOST_NOISE, row.repeat_log_sd) ** 2 for row in rows])
     weight = 1 / (variance + doubt**2)
     weight /= weight.sum()
     seen_rate = np.log([row.throughput_requests_per_s for row in rows])
@@ -166,11 +163,3 @@ def _merged(rows: list[Measurement], cost: Stolen, index: list[int]) -> tuple[fl
         float(np.mean(seen)) if seen else math.nan,
         max(1.0, float(np.quantile(latencies, 0.99))),
     )
-
-
-def _window_noise(row: Measurement) -> float:
-    """Log standard deviation of the rate within its window, from its own 90 % interval."""
-    interval = row.throughput_interval_records_per_s
-    if interval.low <= 0:
-        return 0.5
-    return min(0.5, math.log(interval.high / interval.low) / (2 * Z90))

@@ -25,8 +25,8 @@ from planner.jobs.simulation.assignment import Dealer, Hands
 from planner.jobs.simulation.requests import ObjectRequests
 from planner.jobs.simulation.service_times import ServiceTimes
 from planner.jobs.simulation.station import ObjectWork, WorkList, play, work_list
-from planner.performance.points import REPEATABILITY
 from planner.planning.space import Floats, Ints
+from planner.profiling.profile import REPEATABILITY
 
 EXACT_STEPS: Final = 240_000_000
 """Requests over all worlds, times (slots + 16), that are played one by one: one or two seconds' worth. Where there are
