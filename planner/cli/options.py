@@ -182,7 +182,7 @@ def measured_container_options(command: C) -> C:
 
 
 def _container_options(command: C, cpus: Callable[[C], C]) -> C:
-    options = [
+    options: list[Callable[[C], C]] = [
         click.argument("image", required=False),
         click.option(
             "--model-dir",
