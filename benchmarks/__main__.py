@@ -7,6 +7,7 @@ from typing import Final
 
 NAMES: Final = (
     "hardware",
+    "hardware_classes",
     "points",
     "search",
     "contention",
@@ -14,9 +15,11 @@ NAMES: Final = (
     "load_client",
     "run_vs_wrk",
     "simulation",
+    "cpu_limits",
+    "recommendation",
     "prediction",
 )
-"""In order of length: the first takes seconds, the last some minutes."""
+"""In order of length: the first takes seconds, the last a quarter of an hour."""
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ _COMMANDS: Final = (
     "reshard",
     "profile",
     "predict",
+    "place",
     "recommend",
     "explain",
     "compare",
