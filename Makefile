@@ -1,16 +1,26 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test check bench clean
+.PHONY: install upgrade demo test check bench clean
 
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml
+# The versions in constraints.txt, so that a tool's newer release changes no check and no help text unasked.
+.venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --upgrade pip
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# The newest versions that pyproject.toml allows, written down for `make install`.
+upgrade:
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) --upgrade pip
+	$(PIP) --editable '.[dev]'
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+	touch .venv/.installed
 
 demo: install
 	$(BIN)/planner demo

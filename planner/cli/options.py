@@ -96,10 +96,14 @@ CPUS_HELP = (
 
 
 def stderr_console() -> "Console":
-    """The console for everything that is not the result: progress, warnings, what was resolved."""
+    """The console for everything that is not the result: progress, warnings, what was resolved.
+
+    Sentences are folded for a terminal only: a log keeps one to a line, to be searched.
+    """
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def stdout_console() -> "Console":
