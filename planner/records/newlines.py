@@ -10,7 +10,7 @@ then listed without branches, and the bit inside a word is arithmetic:
     w - 1           bits 0 to i - 1, if w is bit i alone, so that it has i set bits: the line feed's place in the word
 
 Which width is fastest depends on how long the lines are. The chunk before tells; a wrong guess costs time, never truth.
-A fifth of the time at 50 bytes a line was numpy preparing its calls, so these are few, and constants are arrays of no
+A sixth of the time at 50 bytes a line was numpy preparing its calls, so these are few, and constants are arrays of no
 dimension: a number would be converted in every call, for half as long as the call takes.
 """
 

@@ -104,9 +104,9 @@ def outputs(folder: Path, output: Path | None = None) -> dict[str, bytes]:
     return {key.removesuffix(".out"): path.read_bytes() for key, path in found.items() if not key.startswith(".")}
 
 
-def expected(folder: Path) -> dict[str, bytes]:
+def expected(folder: Path, limit_bytes: int = 2**20) -> dict[str, bytes]:
     """What the outputs are when everything is done."""
-    return {path.name: plain_output(path.read_bytes()) for path in (folder / "in").iterdir()}
+    return {path.name: plain_output(path.read_bytes(), limit_bytes) for path in (folder / "in").iterdir()}
 
 
 def whole_outputs(folder: Path, output: Path | None = None) -> set[str]:

@@ -8,6 +8,7 @@ from planner.container.cpus import available_cpus
 from planner.jobs.local.run_document import InstanceRow, ObjectRow
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 from planner.planning.plan import Plan
+from planner.records.pack import ANY_SIZE_MB
 
 _NOTABLE_SHARE: Final = 0.05
 """Of the machine's CPU time: less is not much above what two runs of a job differ by."""
@@ -20,6 +21,11 @@ def instance_cautions(
 ) -> tuple[str, ...]:
     """What is doubtful before anything starts: instances that share, idle, or are one and the same server."""
     warnings = [crowded] if crowded else []
+    if settings.max_payload_mb == ANY_SIZE_MB and settings.batch_strategy != "SingleRecord":
+        warnings.append(
+            "MaxPayloadInMB 0: each object is taken to be one request, whatever SplitType says, and is held in memory "
+            "here while it is under way; what the service does with a SplitType then is not documented."
+        )
     if settings.instance_count > objects:
         warnings.append(
             f"{settings.instance_count} instances for {objects} {'object' if objects == 1 else 'objects'}, which are "
