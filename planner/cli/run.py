@@ -53,9 +53,10 @@ def _job_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--max-payload-mb",
-            type=click.IntRange(1, 100),
+            type=click.IntRange(0, 100),
             metavar="N",
-            help="Largest request, in MB of 2**20 bytes. [default: the container's wish, else 6]",
+            help="Largest request, in MB of 2**20 bytes; 0: of any size, in HTTP chunks. [default: the container's "
+            "wish, else 6]",
         ),
         click.option(
             "--max-concurrent-transforms",

@@ -22,10 +22,11 @@ from planner.records.policy import ASSUMED, CuttingPolicy
 PROBABILITIES: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 _EXACT_BITS: Final = 12
-"""Sizes below 2**12 have a bin of their own; each octave above has 2**11 bins."""
+"""Sizes below 2**12 have a bin of their own, of their own number; each octave above has 2**11 bins."""
+_EXACT_BINS: Final = 2**_EXACT_BITS
 _BINS_PER_OCTAVE: Final = 2 ** (_EXACT_BITS - 1)
 _LARGEST_BITS: Final = 50
-_BIN_COUNT: Final = 2**_EXACT_BITS + (_LARGEST_BITS - _EXACT_BITS) * _BINS_PER_OCTAVE
+_BIN_COUNT: Final = _EXACT_BINS + (_LARGEST_BITS - _EXACT_BITS) * _BINS_PER_OCTAVE
 _FLUSH_RECORDS: Final = 2**18
 
 
@@ -78,8 +79,8 @@ class SizeHistogram:
     """Distribution of record sizes in bounded memory (1.3 MB whatever the input).
 
     Sizes below 4096 bytes have a bin each; above, bins are 1/4096 to 1/2048 (0.05 %) of their sizes wide. A bin keeps
-    its count and its sum, and a quantile is the mean size of its bin: exact below 4096 bytes and wherever a bin holds
-    one distinct size, within 0.05 % elsewhere. Count, total, smallest and largest are exact.
+    its count, and above also its sum; a quantile is the mean size of its bin: exact below 4096 bytes and wherever a bin
+    holds one distinct size, within 0.05 % elsewhere. Count, total, smallest and largest are exact.
     """
 
     def __init__(self) -> None:
@@ -108,8 +109,9 @@ class SizeHistogram:
         quantiles = []
         for probability in PROBABILITIES:
             rank = max(int(np.ceil(probability * count)), 1)
-            place = int(cumulative.searchsorted(rank))
-            quantiles.append((probability, round(self._sums[place] / self._counts[place]) if count else 0))
+            place = int(cumulative.searchsorted(rank)) if count else 0
+            size = place if place < _EXACT_BINS else round(self._sums[place] / self._counts[place])
+            quantiles.append((probability, size))
         return RecordSizes(
             count=count,
             total_bytes=self._total_bytes,
@@ -124,24 +126,23 @@ class SizeHistogram:
         sizes = np.concatenate(self._waiting)
         self._waiting.clear()
         self._waiting_records = 0
-        smallest = int(sizes.min())
+        smallest, largest = int(sizes.min()), int(sizes.max())
         self._smallest = smallest if self._smallest is None else min(smallest, self._smallest)
-        self._largest = max(self._largest, int(sizes.max()))
+        self._largest = max(self._largest, largest)
         self._total_bytes += int(sizes.sum())
-        bins = _bins(sizes)
-        top = int(bins.max()) + 1
-        self._counts[:top] += np.bincount(bins, minlength=top)
-        self._sums[:top] += np.bincount(bins, weights=sizes, minlength=top)
+        if largest >= _EXACT_BINS:
+            is_large = sizes >= _EXACT_BINS
+            large = sizes[is_large]
+            bins = _bins(large)
+            self._counts += np.bincount(bins, minlength=_BIN_COUNT)
+            self._sums += np.bincount(bins, weights=large, minlength=_BIN_COUNT)
+            sizes = sizes[~is_large]
+        counts = np.bincount(sizes)
+        self._counts[: len(counts)] += counts
 
 
 def _bins(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the bin of each size: the size itself below 2**12, else its octave and its next 11 bits."""
-    large = sizes >= 2**_EXACT_BITS
-    if not large.any():
-        return sizes
-    bins = sizes.copy()
-    above = sizes[large]
-    octave = np.frexp(above.astype(np.float64))[1].astype(np.int64) - 1
-    within = (above >> (octave - (_EXACT_BITS - 1))) - _BINS_PER_OCTAVE
-    bins[large] = 2**_EXACT_BITS + (octave - _EXACT_BITS) * _BINS_PER_OCTAVE + within
-    return bins
+    """Index of the bin of each size from 2**12 on: its octave and its next 11 bits."""
+    octave = np.frexp(sizes.astype(np.float64))[1].astype(np.int64) - 1
+    within = (sizes >> (octave - (_EXACT_BITS - 1))) - _BINS_PER_OCTAVE
+    return _EXACT_BINS + (octave - _EXACT_BITS) * _BINS_PER_OCTAVE + within

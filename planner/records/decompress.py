@@ -9,8 +9,10 @@ from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 2**18
-"""How much is read at once: small enough for a core's second-level cache, large enough to hide the calls."""
+CHUNK_BYTES: Final = 2**19
+"""How much is read at once: not far above a core's second-level cache, and large enough to hide some twenty calls."""
+_FIRST_BYTES: Final = 2**16
+"""How much is read first where no buffer is given: a small object takes less time than clearing CHUNK_BYTES."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """zlib: expect a gzip header and check the trailer's CRC32 and length."""
@@ -41,18 +43,22 @@ def iter_chunks(
     CHUNK_BYTES, to be reused for object after object. Raises RecordFormatError, with
     object and offset, for a gzip stream that is damaged or cut short.
     """
-    stored = _stored_chunks(stream, buffer or bytearray(CHUNK_BYTES))
+    stored = _stored_chunks(stream, buffer)
     content = stored if compression_type == "None" else _inflated(stored, source)
     if split_type == "Line" and policy.blank_lines is BlankLines.DROPPED:
         return _without_blank_lines(content)
     return content
 
 
-def _stored_chunks(stream: ByteStream, buffer: bytearray) -> Iterator[memoryview]:
-    whole = memoryview(buffer)
+def _stored_chunks(stream: ByteStream, buffer: bytearray | None) -> Iterator[memoryview]:
+    whole = memoryview(bytearray(_FIRST_BYTES) if buffer is None else buffer)
     shown = whole.toreadonly()
     while count := stream.readinto(whole):
         yield shown if count == len(shown) else shown[:count]
+        if buffer is None and count == _FIRST_BYTES:
+            buffer = bytearray(CHUNK_BYTES)
+            whole = memoryview(buffer)
+            shown = whole.toreadonly()
 
 
 def _inflated(stored: Iterator[memoryview], source: str) -> Iterator[memoryview]:

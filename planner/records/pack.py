@@ -19,6 +19,9 @@ from planner.units import MIB
 
 MAX_PAYLOAD_MB: Final = 100
 """Largest MaxPayloadInMB. Source: CreateTransformJob."""
+ANY_SIZE_MB: Final = 0
+"""MaxPayloadInMB of requests of any size, which are sent in HTTP chunks. Source: CreateTransformJob."""
+NO_LIMIT_BYTES: Final = 2**62
 
 _FEW_RECORDS: Final = 64
 """Below this many records per request, following precomputed jumps is faster than a search per request."""

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from planner.records.dataset import BatchStrategy, CompressionType, SplitType
 from planner.records.decompress import ByteStream, iter_chunks
-from planner.records.pack import Cut, GreedyPacker, RecordPerPayload, payload_limit_bytes
+from planner.records.pack import (
+    ANY_SIZE_MB,
+    NO_LIMIT_BYTES,
+    Cut,
+    GreedyPacker,
+    RecordPerPayload,
+    payload_limit_bytes,
+)
 from planner.records.policy import ASSUMED, CuttingPolicy
 from planner.records.split import splitter_for, unwrapped
 
@@ -75,10 +82,13 @@ def iter_payloads(
     object is the one record whatever the strategy. Under SingleRecord, too, it is the record with its wrapper that must
     keep the limit: 8 to 16 bytes on the cautious side.
 
+    At max_payload_mb 0 nothing is too large, and MultiRecord puts all records of the object into one payload: what the
+    service does then with a SplitType is not documented.
+
     Raises RecordFormatError and RecordTooLargeError, which call the object by source; how many payloads come before
     the error is not defined (the service keeps no output of such an object either way).
     """
-    limit_bytes = payload_limit_bytes(max_payload_mb, policy)
+    limit_bytes = NO_LIMIT_BYTES if max_payload_mb == ANY_SIZE_MB else payload_limit_bytes(max_payload_mb, policy)
     single = batch_strategy == "SingleRecord"
     packer = RecordPerPayload(limit_bytes, source) if single else GreedyPacker(limit_bytes, source)
     held = _HeldBytes(limit_bytes)

@@ -67,7 +67,7 @@ def _totals(run: RunDocument) -> "Table":
         used = run.effective
         for name, value, origin in (
             ("concurrency", used.max_concurrent_transforms, used.max_concurrent_transforms_from),
-            ("payload", f"{used.max_payload_mb} MB", used.max_payload_mb_from),
+            ("payload", f"{used.max_payload_mb} MB" if used.max_payload_mb else "any size", used.max_payload_mb_from),
             ("strategy", used.batch_strategy, used.batch_strategy_from),
         ):
             table.add_row(name, str(value), {"request": "as asked"}.get(origin, f"from the {origin}"))

@@ -3,6 +3,7 @@
 import json
 import random
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,6 +53,16 @@ def run_here(
     return run_job(folder / "in", folder / "out", settings, servers, resume=resume, broken_off=broken_off)
 
 
+def start_command(folder: Path, *more: str, output: Path | None = None, before: str = "") -> subprocess.Popen[str]:
+    """`planner run` of the same in a process of its own; before: Python statements that come first."""
+    fixed = ["--command", command_of(folder / "log"), "--input", str(folder / "in")]
+    places = [*fixed, "--output", str(output or folder / "out")]
+    settings = ["--max-payload-mb", "1", "--max-concurrent-transforms", "2", "--content-type", "application/jsonlines"]
+    program = [sys.executable, "-c", f"{before}from planner.cli import main; main()"]
+    command = [*program, "run", *places, *settings, "--batch-strategy", "MultiRecord", *more]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
 def asked(folder: Path) -> list[dict[str, Any]]:
     """What the servers were asked, in order."""
     log = folder / "log"
@@ -86,11 +97,23 @@ def plain_output(content: bytes, limit_bytes: int = 2**20, assemble_with: Assemb
     return b"".join(answer_to(payload) + separator for payload in plain_payloads(content, limit_bytes))
 
 
-def outputs(folder: Path) -> dict[str, bytes]:
+def outputs(folder: Path, output: Path | None = None) -> dict[str, bytes]:
     """Every file of the output folder that is not hidden, by its key."""
-    out = folder / "out"
+    out = output or folder / "out"
     found = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
     return {key.removesuffix(".out"): path.read_bytes() for key, path in found.items() if not key.startswith(".")}
+
+
+def expected(folder: Path, limit_bytes: int = 2**20) -> dict[str, bytes]:
+    """What the outputs are when everything is done."""
+    return {path.name: plain_output(path.read_bytes(), limit_bytes) for path in (folder / "in").iterdir()}
+
+
+def whole_outputs(folder: Path, output: Path | None = None) -> set[str]:
+    """The keys of the outputs, each of which is what it must be."""
+    found = outputs(folder, output)
+    assert found.items() <= expected(folder).items()
+    return set(found)
 
 
 def unfinished(folder: Path) -> list[Path]:

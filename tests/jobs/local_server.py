@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, b"")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self._body()
         checksum = zlib.crc32(body)
         with _lock:
             _in_flight.add(threading.get_ident())
@@ -78,6 +78,16 @@ class Handler(BaseHTTPRequestHandler):
             _in_flight.discard(threading.get_ident())
         self._answer(status, answer)
 
+    def _body(self) -> bytes:
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
     def _note(self, body: bytes, in_flight: int) -> None:
         row = {
             "server": os.getpid(),
@@ -87,6 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             "in_flight": in_flight,
             "content_type": self.headers["Content-Type"],
             "accept": self.headers["Accept"],
+            "encoding": self.headers["Transfer-Encoding"],
             "environment": {name: value for name, value in os.environ.items() if name.startswith("SAGEMAKER_")},
         }
         with LOG.open("a") as log:

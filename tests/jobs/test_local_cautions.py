@@ -26,3 +26,4 @@ def test_a_runner_without_a_cpu_of_its_own_says_what_it_takes_from_the_container
         assert not sharing_cautions(rows, client_cpu_s=0.1, makespan_s=10.0)
     assert not sharing_cautions([row(cpus[1:])], client_cpu_s=5.0, makespan_s=10.0)
     assert not sharing_cautions([], client_cpu_s=5.0, makespan_s=0.0)
+    assert not sharing_cautions([row(None)], client_cpu_s=0.05, makespan_s=0.05)

@@ -1,6 +1,7 @@
+import os
+import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,23 +11,23 @@ import psutil
 import pytest
 
 from planner.documents import read_document, replace
-from planner.errors import OutputError
+from planner.errors import ContainerDiedError, OutputError
 from planner.jobs.local import RunDocument
 from planner.jobs.local.journal import OutputFolder
 from tests.jobs.local_jobs import (
     LINES,
     asked,
-    command_of,
+    expected,
     outputs,
-    plain_output,
     plain_payloads,
     run_here,
+    start_command,
     unfinished,
+    whole_outputs,
     write_lines,
 )
 
 OBJECTS = 12
-MAIN = "from planner.cli import main; main()"
 FILE_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000)); "
 """A disk that is full after 3 MB: writing further fails as ENOSPC does."""
 
@@ -38,21 +39,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _arguments(folder: Path, *more: str) -> list[str]:
-    fixed = ["--command", command_of(folder / "log"), "--input", str(folder / "in"), "--output", str(folder / "out")]
-    settings = ["--max-payload-mb", "1", "--max-concurrent-transforms", "2", "--content-type", "application/jsonlines"]
-    return ["run", *fixed, *settings, "--batch-strategy", "MultiRecord", *more]
-
-
-def _run(folder: Path, *more: str, before: str = "") -> subprocess.Popen[str]:
-    program = [sys.executable, "-c", before + MAIN, *_arguments(folder, *more)]
-    return subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-
 @pytest.fixture
 def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own that has finished some objects and is in the middle of others."""
-    process = _run(folder, "--env", "DELAY_MS=150")
+    process = start_command(folder, "--env", "DELAY_MS=150")
     try:
         deadline = time.monotonic() + 60
         while len(list((folder / "out").glob("*.out"))) < 3:
@@ -63,10 +53,6 @@ def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.communicate()
-
-
-def _expected(folder: Path) -> dict[str, bytes]:
-    return {path.name: plain_output(path.read_bytes()) for path in (folder / "in").iterdir()}
 
 
 def _servers(folder: Path) -> list[int]:
@@ -80,33 +66,65 @@ def _wait_for_servers_to_end(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def _assert_every_output_is_whole(folder: Path) -> set[str]:
-    found, expected = outputs(folder), _expected(folder)
-    assert found.items() <= expected.items()
-    return set(found)
-
-
 def test_a_runner_killed_with_sigkill_leaves_only_whole_outputs_and_resume_does_the_rest(
     folder: Path, started: subprocess.Popen[str]
 ) -> None:
     started.send_signal(signal.SIGKILL)
     started.wait()
     _wait_for_servers_to_end(folder)
-    finished = _assert_every_output_is_whole(folder)
+    finished = whole_outputs(folder)
     assert 3 <= len(finished) < OBJECTS
-    stamps = {path.name: path.stat().st_mtime_ns for path in (folder / "out").glob("*.out")}
-    journalled = {line.split('"key":"')[1].split('"')[0] for line in _journal(folder).read_text().splitlines()}
+    journalled = _journalled(folder)
     (folder / "log").unlink()
-    again = _run(folder, "--resume", "--env", "DELAY_MS=150")
+    again = start_command(folder, "--resume", "--env", "DELAY_MS=150")
     _, errors = again.communicate(timeout=90)
     assert again.returncode == 0, errors
-    assert outputs(folder) == _expected(folder)
+    assert outputs(folder) == expected(folder)
     assert not unfinished(folder)
-    redone = {row["first"].split(":")[0] for row in asked(folder)}
-    assert redone == {path.name for path in (folder / "in").iterdir()} - journalled
+    redone = _redone(folder)
+    assert redone == set(expected(folder)) - set(journalled)
     left = sum(len(plain_payloads((folder / "in" / key).read_bytes(), 2**20)) for key in redone)
     assert len(asked(folder)) == left
-    assert all((folder / "out" / f"{key}.out").stat().st_mtime_ns == stamps[f"{key}.out"] for key in journalled)
+    assert journalled.items() <= _journalled(folder).items()
+
+
+def test_a_server_killed_with_sigkill_ends_the_run_and_resume_does_the_rest(
+    folder: Path, started: subprocess.Popen[str]
+) -> None:
+    os.kill(_servers(folder)[0], signal.SIGKILL)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == ContainerDiedError.exit_code, errors
+    assert "SIGKILL" in errors
+    assert not _servers(folder)
+    assert not unfinished(folder)
+    finished = whole_outputs(folder)
+    assert 3 <= len(finished) < OBJECTS
+    (folder / "log").unlink()
+    again = start_command(folder, "--resume", "--env", "DELAY_MS=150")
+    _, errors = again.communicate(timeout=90)
+    assert again.returncode == 0, errors
+    assert outputs(folder) == expected(folder)
+    assert _redone(folder) == set(expected(folder)) - finished
+
+
+def test_a_job_killed_again_and_again_at_any_moment_never_shows_a_part_and_ends_whole(folder: Path) -> None:
+    moment = random.Random(1)
+    finished: dict[str, int] = {}
+    for _ in range(6):
+        process = start_command(folder, "--resume", "--env", "DELAY_MS=150")
+        time.sleep(moment.uniform(0.5, 1.5))
+        process.kill()
+        process.communicate()
+        _wait_for_servers_to_end(folder)
+        whole_outputs(folder)
+        assert finished.items() <= _journalled(folder).items()
+        finished = _journalled(folder)
+    last = start_command(folder, "--resume", "--env", "DELAY_MS=150")
+    _, errors = last.communicate(timeout=90)
+    assert last.returncode == 0, errors
+    assert outputs(folder) == expected(folder)
+    assert not unfinished(folder)
+    assert finished.items() <= _journalled(folder).items()
 
 
 def test_ctrl_c_ends_with_130_stops_the_servers_and_keeps_finished_objects(
@@ -116,20 +134,20 @@ def test_ctrl_c_ends_with_130_stops_the_servers_and_keeps_finished_objects(
     _, errors = started.communicate(timeout=30)
     assert started.returncode == 130, errors
     assert not _servers(folder)
-    assert len(_assert_every_output_is_whole(folder)) >= 3
+    assert len(whole_outputs(folder)) >= 3
     assert not unfinished(folder)
 
 
 def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(folder: Path) -> None:
     write_lines(folder / "in" / "part-05", 5000, seed=5)
-    process = _run(folder, "--document", str(folder / "run.json"), before=FILE_LIMIT)
+    process = start_command(folder, "--document", str(folder / "run.json"), before=FILE_LIMIT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == OutputError.exit_code, errors
     assert "part-05.out: cannot be written" in errors
     run = read_document(folder / "run.json", RunDocument)
     assert "part-05.out: cannot be written" in str(run.failure)
     assert "part-05" not in {row.key for row in run.objects if row.state == "finished"}
-    finished = _assert_every_output_is_whole(folder)
+    finished = whole_outputs(folder)
     assert "part-00" in finished
     assert "part-05" not in finished
     assert not unfinished(folder)
@@ -137,6 +155,13 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(folder: 
 
 def _journal(folder: Path) -> Path:
     return folder / "out" / ".planner-run" / "journal.jsonl"
+
+
+def _journalled(folder: Path) -> dict[str, int]:
+    """The objects that the journal has as finished, and when each output was made."""
+    lines = _journal(folder).read_text().splitlines() if _journal(folder).exists() else []
+    keys = [line.split('"key":"')[1].split('"')[0] for line in lines]
+    return {key: (folder / "out" / f"{key}.out").stat().st_mtime_ns for key in keys}
 
 
 @pytest.fixture
@@ -192,7 +217,7 @@ def test_an_object_whose_input_or_output_changed_is_done_again(done: Path) -> No
     (done / "out" / "part-1.out").write_text("tampered with")
     run_here(done, LINES, resume=True)
     assert _redone(done) == {"part-0", "part-1"}
-    assert outputs(done) == _expected(done)
+    assert outputs(done) == expected(done)
 
 
 def test_a_journal_line_that_was_cut_short_is_no_line(done: Path) -> None:
@@ -200,7 +225,7 @@ def test_a_journal_line_that_was_cut_short_is_no_line(done: Path) -> None:
     _journal(done).write_bytes(b"".join(lines[:2]) + lines[2][:40])
     run_here(done, LINES, resume=True)
     assert len(_redone(done)) == 1
-    assert outputs(done) == _expected(done)
+    assert outputs(done) == expected(done)
 
 
 def test_an_output_without_a_journal_line_is_not_trusted(done: Path) -> None:
@@ -246,4 +271,4 @@ def test_an_input_that_changes_while_the_job_runs_is_done_again(done: Path) -> N
     (done / "log").unlink()
     run_here(done, LINES, resume=True)
     assert _redone(done) == {"part-1"}
-    assert outputs(done) == _expected(done)
+    assert outputs(done) == expected(done)

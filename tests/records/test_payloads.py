@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from planner.errors import RecordTooLargeError
 from planner.records.dataset import SplitType
+from planner.records.pack import ANY_SIZE_MB
 from planner.records.payloads import Payload, iter_payloads
 from planner.records.policy import BlankLines, CuttingPolicy
 from planner.records.split import split_records
@@ -29,10 +30,14 @@ def multi(content: bytes, split_type: SplitType = "Line", max_payload_mb: int = 
     )
 
 
-def single(content: bytes, split_type: SplitType) -> list[Payload]:
+def single(content: bytes, split_type: SplitType, max_payload_mb: int = 1) -> list[Payload]:
     return list(
         iter_payloads(
-            io.BytesIO(content), split_type=split_type, batch_strategy="SingleRecord", max_payload_mb=1, source="a"
+            io.BytesIO(content),
+            split_type=split_type,
+            batch_strategy="SingleRecord",
+            max_payload_mb=max_payload_mb,
+            source="a",
         )
     )
 
@@ -68,6 +73,13 @@ def test_single_record_sends_every_line_alone(content: bytes) -> None:
 def test_split_type_none_sends_the_whole_object_once() -> None:
     assert [(p.body, p.records) for p in multi(b"a\nb", "None")] == [(b"a\nb", 1)]
     assert multi(b"", "None") == []
+
+
+@given(line_bytes)
+def test_without_a_limit_an_object_is_one_payload_and_single_records_stay_single(content: bytes) -> None:
+    whole = [p.body for p in multi(content, "Line", max_payload_mb=ANY_SIZE_MB)]
+    assert whole == ([content] if content else [])
+    assert [p.body for p in single(content, "Line", max_payload_mb=ANY_SIZE_MB)] == split_records(content, "Line")
 
 
 def test_gzip_objects_are_packed_by_their_inflated_size() -> None:

@@ -9,6 +9,17 @@ from planner.records.policy import CuttingPolicy, Wrapper
 from planner.records.split import split_records, unwrapped
 from tests.records.inputs import MAGIC, recordio_frame, recordio_payloads
 
+WRITTEN_BY_MXNET = bytes.fromhex(
+    "0a23d7ce000000000a23d7ce01000000610000000a23d7ce02000000616200000a23d7ce03000000616263000a23d7ce"
+    "04000000616263640a23d7ce000000200a23d7ce000000600a23d7ce000000200a23d7ce000000400a23d7ce00000040"
+    "0a23d7ce000000600a23d7ce05000000610a23d7ce0000000a23d7ce04000020616263640a23d7ce0100006065000000"
+    "0a23d7ce04000020616263640a23d7ce04000040656667680a23d7ce000000600a23d7ce050000000000000000000000"
+)
+"""By the RecordIO writer of mxnet 1.9.1, where the format comes from; kept as bytes, for that library has 150 MB."""
+MXNET_PAYLOADS = [
+    *(b"", b"a", b"ab", b"abc", b"abcd"),
+    *(MAGIC, MAGIC * 3, b"a" + MAGIC, b"abcd" + MAGIC + b"e", b"abcd" + MAGIC + b"efgh" + MAGIC, b"\0" * 5),
+]
 KEEP_HEADERS = CuttingPolicy(wrapper=Wrapper.ALIGNMENT_ONLY)
 
 
@@ -19,6 +30,12 @@ def test_what_an_independent_writer_framed_comes_back(payloads: list[bytes]) -> 
     records = split_records(content, "RecordIO")
     assert records == [recordio_frame(p) for p in payloads]
     assert [unwrapped(r, "RecordIO") for r in records] == payloads
+
+
+def test_what_the_formats_own_library_wrote_comes_back() -> None:
+    records = split_records(WRITTEN_BY_MXNET, "RecordIO")
+    assert [unwrapped(record, "RecordIO") for record in records] == MXNET_PAYLOADS
+    assert b"".join(map(recordio_frame, MXNET_PAYLOADS)) == WRITTEN_BY_MXNET
 
 
 @given(recordio_payloads)

@@ -44,7 +44,7 @@ class KeepingConnection(Connection):
 
 
 def request_head(address: Address, content_type: str | None, accept: str | None) -> bytes:
-    """The head of every ``POST /invocations`` of a job, up to the value of Content-Length.
+    """The head of every ``POST /invocations`` of a job, up to what tells the body's length.
 
     Raises RequestRejectedError for a type that no HTTP header can hold.
     """
@@ -53,7 +53,6 @@ def request_head(address: Address, content_type: str | None, accept: str | None)
         f"Host: {address.host}:{address.port}\r\n"
         + (f"Content-Type: {content_type}\r\n" if content_type else "")
         + (f"Accept: {accept}\r\n" if accept else "")
-        + "Content-Length: "
     )
     try:
         return head.encode("latin-1")
@@ -64,12 +63,16 @@ def request_head(address: Address, content_type: str | None, accept: str | None)
         ) from error
 
 
-def request_with(head: bytes, body: bytes) -> Request:
-    """The request with this body, ready to be sent."""
-    start = b"%b%d\r\n\r\n" % (head, len(body))
-    joined = len(start) + len(body) <= _JOINED_BYTES
-    parts = (memoryview(start + body),) if joined else (memoryview(start), memoryview(body))
-    return Request(parts=parts, wire_bytes=len(start) + len(body), body_bytes=len(body))
+def request_with(head: bytes, body: bytes, *, in_chunks: bool = False) -> Request:
+    """The request with this body, ready to be sent; in_chunks: of a length that is not announced, in one HTTP chunk."""
+    if in_chunks:
+        chunk = (b"%x\r\n" % len(body), body, b"\r\n") if body else ()
+        pieces: tuple[bytes, ...] = (b"%bTransfer-Encoding: chunked\r\n\r\n" % head, *chunk, b"0\r\n\r\n")
+    else:
+        pieces = (b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body)
+    wire_bytes = sum(map(len, pieces))
+    parts = (b"".join(pieces),) if wire_bytes <= _JOINED_BYTES else pieces
+    return Request(parts=tuple(map(memoryview, parts)), wire_bytes=wire_bytes, body_bytes=len(body))
 
 
 def service_words(failure: Failure) -> str:

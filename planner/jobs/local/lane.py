@@ -14,6 +14,7 @@ from planner.jobs.local.data_processing import DataProcessor
 from planner.jobs.local.objects import Backlog, Cut, ObjectRun
 from planner.jobs.local.settings import EffectiveSettings, JobSettings
 from planner.profiling.http1 import Request
+from planner.records.pack import ANY_SIZE_MB
 
 READY_BYTES: Final = 2**26
 """While the loop would only wait, payloads are cut ahead: up to one per request in flight, and up to these bytes."""
@@ -64,6 +65,7 @@ class Lane:
         self.last_s: float | None = None
         self.cut_everything = False
         self._head = request_head(container.address, settings.content_type, settings.accept)
+        self._in_chunks = effective.max_payload_mb == ANY_SIZE_MB
         self._processor = processor
         self._ready: deque[Flight] = deque()
         self._ready_bytes = 0
@@ -119,7 +121,7 @@ class Lane:
             except RecordFormatError as error:
                 run.fail(f"{run.stored.key}: {cut.place}: {error}")
                 continue
-            return Flight(run=run, cut=cut, request=request_with(self._head, body))
+            return Flight(run=run, cut=cut, request=request_with(self._head, body, in_chunks=self._in_chunks))
         self.cut_everything = True
         return None
 

@@ -7,7 +7,7 @@ import msgspec
 
 from planner.container.contract import ExecutionParameters
 from planner.documents import Json, Value
-from planner.errors import DocumentError, RequestRejectedError
+from planner.errors import DocumentError
 from planner.jobs.check import accepted
 from planner.jobs.finding import Fields, Finding
 from planner.records.dataset import BatchStrategy, CompressionType, SplitType
@@ -39,7 +39,7 @@ class JobSettings(Value, frozen=True, kw_only=True):
     assemble_with: Assembly = "None"
     batch_strategy: BatchStrategy | None = None
     max_payload_mb: int | None = None
-    """1 to 100, of 2**20 bytes."""
+    """1 to 100, of 2**20 bytes; 0: of any size, sent in HTTP chunks."""
     max_concurrent_transforms: int | None = None
     """Requests in flight to one container."""
     instance_count: int = 1
@@ -135,20 +135,14 @@ def request_of(settings: JobSettings) -> Json:
 
 
 def checked(settings: JobSettings) -> tuple[Finding, ...]:
-    """What is doubtful about the settings. Raises RequestRejectedError for what the service would refuse.
-
-    One thing is refused that the service takes: MaxPayloadInMB 0, requests of any size in HTTP chunks.
-    """
-    if settings.max_payload_mb == 0:
-        raise RequestRejectedError(
-            "MaxPayloadInMB is 0 (HTTP chunked encoding, payloads of any size), which is not run here. Set 1 to 100."
-        )
+    """What is doubtful about the settings. Raises RequestRejectedError for what the service would refuse."""
     return tuple(f for f in accepted(request_of(settings)) if f.rule not in _NOT_ABOUT_A_LOCAL_RUN)
 
 
 def effective(settings: JobSettings, container: ExecutionParameters | None) -> EffectiveSettings:
     """The values in use: the request's, else the container's, else the default."""
     wishes = container or ExecutionParameters()
+    payloads_mb = (settings.max_payload_mb, wishes.max_payload_mb, DEFAULT_PAYLOAD_MB)
 
     def origin(asked: object, wished: object) -> Origin:
         return "request" if asked is not None else "container" if wished is not None else "default"
@@ -158,7 +152,7 @@ def effective(settings: JobSettings, container: ExecutionParameters | None) -> E
         or wishes.max_concurrent_transforms
         or DEFAULT_CONCURRENCY,
         max_concurrent_transforms_from=origin(settings.max_concurrent_transforms, wishes.max_concurrent_transforms),
-        max_payload_mb=settings.max_payload_mb or wishes.max_payload_mb or DEFAULT_PAYLOAD_MB,
+        max_payload_mb=next(size for size in payloads_mb if size is not None),
         max_payload_mb_from=origin(settings.max_payload_mb, wishes.max_payload_mb),
         batch_strategy=settings.batch_strategy or wishes.batch_strategy or DEFAULT_STRATEGY,
         batch_strategy_from=origin(settings.batch_strategy, wishes.batch_strategy),
