@@ -104,6 +104,18 @@ def judged(way: Callable[[Pair], Sequence[Floats]], servers: Sequence[Server], r
     return "".join(f"{np.median(each):>8.1f} /{np.quantile(each, 0.9):>6.1f}" for each in cells)
 
 
+def print_coverage(found: Sequence[hardware.Point]) -> None:
+    """Of the 90 % intervals by pipeline depth and the target's generation, all sizes and sources."""
+    print("\nRedis, share inside the 90 % interval from one type, in %; all sizes")
+    print(f"{'depth':>44}" + "".join(f"{name[:12]:>14}" for name in GENERATIONS))
+    for depth in sorted({point.depth for point in found}):
+        own: dict[str, list[bool]] = {name: [] for name in GENERATIONS}
+        for point in found:
+            if point.depth == depth:
+                own[type_speeds()[point.target.name].generation].append(point.covered)
+        print(f"{depth:>44}" + "".join(f"{100 * np.mean(own[name]):>14.0f}" for name in GENERATIONS))
+
+
 def print_residuals(title: str, found: Sequence[hardware.Point]) -> None:
     """Rows: what was measured, and the pipeline depth; columns: the target's generation."""
     result: dict[tuple[str, int], dict[str, list[float]]] = {}
@@ -133,6 +145,7 @@ def main() -> None:
     one = hardware.points(measured, hardware.by_class("unknown"))
     print_residuals("Redis, ln(predicted / measured), from one type", one)
     print_residuals("From two", hardware.points_from_pairs(measured, use_both=True))
+    print_coverage(one)
 
 
 if __name__ == "__main__":
