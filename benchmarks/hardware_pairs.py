@@ -59,7 +59,7 @@ class Pair:
     def nearer(self) -> Floats:
         """... from the one that is nearer in years."""
         one_is_nearer = abs(YEAR - YEAR[self.one]) <= abs(YEAR - YEAR[self.other])
-        return np.where(one_is_nearer, self.off[self.one], self.off[self.other])
+        return np.asarray(np.where(one_is_nearer, self.off[self.one], self.off[self.other]), dtype=np.float64)
 
     def alone(self, measured: int) -> Floats:
         """... from one of the two."""
