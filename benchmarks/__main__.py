@@ -8,6 +8,8 @@ from typing import Final
 NAMES: Final = (
     "hardware",
     "hardware_classes",
+    "hardware_choice",
+    "hardware_pairs",
     "points",
     "search",
     "contention",

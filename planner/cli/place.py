@@ -50,6 +50,8 @@ def command(
     """
     if profile_path is not None and not run_benchmark:
         raise click.UsageError("--profile takes what stress-ng finds: it goes with --stress-ng.")
+    if seconds < 1:
+        raise click.BadParameter("stress-ng counts whole seconds: at least 1s.", param_hint="--seconds")
     from planner.documents import read_document, replace, write_document
     from planner.performance.placing import placed, with_benchmark
     from planner.profiling.host import read_host

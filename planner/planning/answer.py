@@ -31,6 +31,7 @@ from planner.planning.sensitivity import sensitivities
 from planner.planning.space import Configuration
 from planner.planning.strategy import RUNNERS_UP, Found
 from planner.planning.words import assumptions, nearly_as_fast, warnings
+from planner.planning.worth_probing import worth_probing
 from planner.profiling.profile import Profile
 from planner.units import show_seconds, show_usd
 
@@ -54,9 +55,11 @@ def answer(
     choice = chosen.choice
     settings = configuration(case, choice.t, choice.n, choice.k)
     value, _ = estimate(case, choice.t, choice.n, choice.k)
-    types, missed = _types(case, choice, value) if exact else (_sampled_types(case, found, value), [])
+    met = best_of_each(case.space, case.wish, case.allowed) if exact else []
+    types, missed = _types(case, choice, value, met) if exact else (_sampled_types(case, found, value), [])
     front = pareto(case.space, types=case.allowed) if exact else []
     advised = [*([in_words(case, better)] if better else []), *nearly_as_fast(case, front, choice)]
+    advised += worth_probing(case, choice, met)
     monthly = case.goal.runs_per_month
     return Plan(
         goal=case.goal,
@@ -155,11 +158,15 @@ def _front(case: Case, front: Sequence[Candidate], choice: Candidate, chosen: Es
     return tuple(_alternative(case, f"front {p + 1} of {len(front)}", choice, chosen, front[p]) for p in places)
 
 
-def _types(case: Case, choice: Candidate, chosen: Estimate) -> tuple[list[TypeBest], list[Rejection]]:
-    """The choice, the best of every other type, and a rejection for each that meets the constraints in no way."""
+def _types(
+    case: Case, choice: Candidate, chosen: Estimate, met: Sequence[Candidate]
+) -> tuple[list[TypeBest], list[Rejection]]:
+    """The choice, the best of every other type, and a rejection for each that meets the constraints in no way.
+
+    `met`: the best of every type that meets them.
+    """
     wish = case.wish
     names = case.problem.names
-    met = best_of_each(case.space, wish, case.allowed)
     missed = {names[t] for t in case.allowed} - {names[each.t] for each in met}
     nearest = replace(wish, deadline_s=None, budget_usd=None, cautious=True)
     if wish.deadline_s is not None:

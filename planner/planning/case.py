@@ -11,6 +11,7 @@ import numpy as np
 
 from planner.catalogue import instance_type
 from planner.errors import InputMissingError, RecordTooLargeError
+from planner.performance.benchmark_scores import WorkloadClass
 from planner.performance.model import PerformanceModel
 from planner.performance.predicting import disturbance
 from planner.performance.workload_class import Classified
@@ -81,6 +82,13 @@ class Case:
     def problem(self) -> Problem:
         """The arrays."""
         return self.space.problem
+
+    @property
+    def classes(self) -> tuple[WorkloadClass, ...]:
+        """The workload classes whose spread bounds what is known of two types; an inferred one does not stand alone."""
+        if self.of_class is None:
+            return ("unknown",)
+        return (self.of_class.workload_class, "unknown") if self.of_class.inferred else (self.of_class.workload_class,)
 
 
 def pose(

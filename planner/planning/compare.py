@@ -11,7 +11,7 @@ from typing import Final
 
 from planner.catalogue import InstanceType
 from planner.interval import Z90
-from planner.performance.hardware import throughput_ratio
+from planner.performance.hardware import WorkloadClass, throughput_ratio
 from planner.planning.case import Case
 from planner.planning.plan import Estimate
 from planner.planning.search import Candidate
@@ -24,12 +24,12 @@ def noise(case: Case, a: int, b: int) -> float:
     """Log half-width, at 90 %, of the error between types a and b that they do not share."""
     if case.problem.names[a] == case.problem.names[b]:
         return Z90 * SD_SAME_TYPE
-    return _apart(case.offers[a].kind, case.offers[b].kind)
+    return max(_apart(case.offers[a].kind, case.offers[b].kind, each) for each in case.classes)
 
 
 @functools.cache
-def _apart(a: InstanceType, b: InstanceType) -> float:
-    ratio = throughput_ratio(a, b)
+def _apart(a: InstanceType, b: InstanceType, workload_class: WorkloadClass) -> float:
+    ratio = throughput_ratio(a, b, workload_class)
     return math.log(ratio.high / ratio.mid)
 
 

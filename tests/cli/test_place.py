@@ -31,6 +31,12 @@ def test_a_profile_without_the_benchmark_is_a_usage_error(tmp_path: Path) -> Non
     assert "--stress-ng" in shown.stderr
 
 
+def test_less_than_a_second_is_refused_since_stress_ng_would_round_it_up() -> None:
+    shown = CliRunner().invoke(command, ["--stress-ng", "--seconds", "300ms"])
+    assert shown.exit_code == 2
+    assert "at least 1s" in shown.stderr
+
+
 def test_a_profile_of_another_machine_is_refused_before_anything_runs(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     write_document(path, synthetic_profile())

@@ -146,6 +146,16 @@ def test_the_basis_names_the_generation_and_the_scores() -> None:
         assert part in basis
 
 
+def test_the_basis_says_what_the_scores_are_silent_on() -> None:
+    def basis(name: str) -> str:
+        return relative_speed(a_host(), instance_type(name)).basis
+
+    assert "1 x NVIDIA A10G does not count" in basis("ml.g5.xlarge")
+    assert "is doubtful" in basis("ml.m4.xlarge")
+    assert "does not count" not in basis("ml.c7i.xlarge")
+    assert "doubtful" not in basis("ml.c7i.xlarge")
+
+
 def test_one_measurement_gives_the_ratio_itself() -> None:
     source, target = instance_type("ml.m5.xlarge"), instance_type("ml.m7i.4xlarge")
     given_one = throughput_given([(source, 100.0)], target, measured_log_sd=0.0)
