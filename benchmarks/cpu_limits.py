@@ -6,8 +6,9 @@ Each server of benchmarks/servers, and a model directory with as many gunicorn w
 the two CPUs stands beside each point. What two busy CPUs of this machine do against one (hyperthreads of one core do
 less than two cores) is measured with two programs of our own before and after, and is an input of the prediction.
 
-``--keep DIR`` leaves what was measured as JSON; ``--again DIR`` judges the model on it without measuring. With all
-servers the table goes to benchmarks/results/cpu_limits.txt.
+``--keep DIR`` leaves what was measured as JSON; ``--again DIR`` judges the model on it without measuring. The table
+and the points are in benchmarks/results/: the servers that ran take the place of what was stored of them, so a long run
+can be split. All servers take ten minutes.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from prediction import CONTENT_TYPE, RESULTS, SERVERS, names, write_sample
@@ -29,7 +30,6 @@ from planner.campaign.across import profile_across
 from planner.container import Container, Limits, ModelDirectoryContainer, ProcessContainer
 from planner.documents import read_document, to_json
 from planner.performance import Bounds, PerformanceModel
-from planner.performance.turns import cpus_usable
 from planner.profiling.payloads import read_sample
 from planner.profiling.profile import Profile
 
@@ -37,6 +37,7 @@ LIMITS: Final = (0.5, 1.0)
 CPUS: Final = 2.0
 POINTS: Final = ((300, 1), (300, 4), (1000, 2), (1000, 4), (3000, 1), (3000, 2), (3000, 4), (1000, 8))
 SECONDS: Final = 2
+BUDGET_S: Final = 20.0
 MODEL_DIR: Final = "per_cpu"
 _INFERENCE: Final = """
 import hashlib
@@ -182,14 +183,13 @@ def report(name: str, measured: Profile, judged: Sequence[Judged]) -> str:
     errors = [abs(one.error) for one in judged]
     model = PerformanceModel.fit(measured)
     share = "none" if model.host.serial_share is None else f"{model.host.serial_share:.2f}"
-    usable_cpus = cpus_usable(list(measured.measurements), max(LIMITS))
-    turns = "" if usable_cpus is None else f"threads take turns (CPUs usable: {usable_cpus:.1f})  "
     head = (
         f"{name:16} median {100 * float(np.median(errors)):5.1f} %  worst {100 * max(errors):5.1f} %  "
         f"inside {sum(one.is_inside for one in judged)} of {len(judged)}  "
-        f"{turns}serial share {share}  points {len(measured.measurements)}"
+        f"serial share {share}  points {len(measured.measurements)}"
     )
-    lines = [head]
+    usable = model.host.parallelism
+    lines = [head, f"    CPUs usable: {usable.likely:g}, {usable.least:g} to {usable.most:g}: {usable.words}"]
     for one in judged:
         row = one.row
         lines.append(
@@ -198,18 +198,6 @@ def report(name: str, measured: Profile, judged: Sequence[Judged]) -> str:
             f"wrk {100 * row.client_share:.1f} % of the CPUs"
         )
     return "\n".join(lines)
-
-
-def summary(judged: Sequence[Judged], gain: Mapping[str, float]) -> str:
-    """The figures over all points."""
-    errors = np.abs([one.error for one in judged])
-    told = ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in gain.items())
-    return (
-        f"all              median {100 * float(np.median(errors)):.1f} %  "
-        f"90th percentile {100 * float(np.quantile(errors, 0.9)):.1f} %  "
-        f"inside {100 * float(np.mean([one.is_inside for one in judged])):.0f} %  "
-        f"(two busy CPUs against one: {told})"
-    )
 
 
 def kept(folder: Path, name: str) -> tuple[Profile, list[Row], dict[str, float]]:
@@ -226,16 +214,33 @@ def keep(folder: Path, name: str, measured: Profile, rows: Sequence[Row], gain: 
     (folder / f"{name}.rows.json").write_text(json.dumps({"rows": [asdict(r) for r in rows], "gain": gain}, indent=1))
 
 
+def store(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table of these servers and of the others as they were stored; both files are written."""
+    path = RESULTS / "cpu_limits.json"
+    merged = {**(json.loads(path.read_text()) if path.exists() else {}), **found}
+    path.write_text(json.dumps(merged, indent=1, sort_keys=True) + "\n")
+    gains = {name: f"{ratio:.2f}" for name, ratio in list(merged.values())[-1]["gain"].items()}
+    errors = np.abs([error for one in merged.values() for error in one["errors"]])
+    inside = np.mean([is_inside for one in merged.values() for is_inside in one["inside"]])
+    last = (
+        f"all              median {100 * float(np.median(errors)):.1f} %  "
+        f"90th percentile {100 * float(np.quantile(errors, 0.9)):.1f} %  inside {100 * float(inside):.0f} %  "
+        f"(two busy CPUs against one: {', '.join(f'{kind} {ratio}' for kind, ratio in gains.items())})"
+    )
+    table = "\n".join([*(merged[name]["report"] for name in sorted(merged)), last])
+    (RESULTS / "cpu_limits.txt").write_text(table + "\n")
+    return last
+
+
 def main() -> None:
     """Measure or judge again, and print."""
-    every = [*names(), MODEL_DIR]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("servers", nargs="*", default=every)
-    parser.add_argument("--budget-s", type=float, default=20.0)
+    parser.add_argument("servers", nargs="*", default=[*names(), MODEL_DIR])
+    parser.add_argument("--budget-s", type=float, default=BUDGET_S)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--again", type=Path)
     asked = parser.parse_args()
-    lines, judged = [], list[Judged]()
+    found: dict[str, dict[str, Any]] = {}
     gain = {} if asked.again else two_busy_cpus()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -248,14 +253,16 @@ def main() -> None:
                 measured, rows = measure(name, folder, sample, asked.budget_s)
             if asked.keep:
                 keep(asked.keep, name, measured, rows, gain)
-            one = judge(name, measured, rows, gain)
-            judged += one
-            lines.append(report(name, measured, one))
-            print(lines[-1], flush=True)
-    lines.append(summary(judged, gain))
-    print(lines[-1])
-    if asked.servers == every:
-        (RESULTS / "cpu_limits.txt").write_text("\n".join(lines) + "\n")
+            judged = judge(name, measured, rows, gain)
+            found[name] = {
+                "report": report(name, measured, judged),
+                "errors": [one.error for one in judged],
+                "inside": [one.is_inside for one in judged],
+                "gain": gain,
+            }
+            print(found[name]["report"], flush=True)
+    if asked.budget_s == BUDGET_S:
+        print(store(found))
 
 
 if __name__ == "__main__":
