@@ -4,7 +4,9 @@ Each server of benchmarks/servers, and a model directory with as many gunicorn w
 0.5 and 1 CPU (`planner profile --cpus 0.5,1`; the fraction is a quota, so this needs root), then measured with wrk
 (Debian package wrk) on both CPUs of this machine, which the client has to share: requests are long, and wrk's part of
 the two CPUs stands beside each point. What two busy CPUs of this machine do against one (hyperthreads of one core do
-less than two cores) is measured with two programs of our own before and after, and is an input of the prediction.
+less than two cores) is measured with two programs of our own before and after, and is an input of the prediction. How
+fast a thread of our own runs is measured around the profile and before each point: what that changes by, no profile can
+foretell.
 
 ``--keep DIR`` leaves what was measured as JSON; ``--again DIR`` judges the model on it without measuring. The table
 and the points are in benchmarks/results/: the servers that ran take the place of what was stored of them, so a long run
@@ -80,6 +82,8 @@ class Row:
     records_per_s: float
     client_share: float
     """Of the two CPUs, wrk's."""
+    machine: float | None = None
+    """Speed of a thread of our own just before, over that around the profile."""
 
 
 def container_of(name: str, folder: Path, cpus: float | None, more: Mapping[str, str]) -> Container:
@@ -116,10 +120,16 @@ def _steps(cpus: Sequence[int], seconds: float, program: str) -> int:
     return sum(int(process.communicate()[0]) for process in running)
 
 
+def _speed(seconds: float = 0.2) -> float:
+    """Steps of hashing per second of one thread on the last CPU, where containers of one CPU run."""
+    return _steps([max(os.sched_getaffinity(0))], seconds, _SPIN["hashing"]) / seconds
+
+
 def measure(name: str, folder: Path, sample: Path, budget_s: float) -> tuple[Profile, list[Row]]:
     """The profile across the limits, and the points on both CPUs."""
     model = folder / name
     model.mkdir()
+    before = _speed()
     measured = profile_across(
         lambda cpus, more: container_of(name, model, cpus, more),
         cpus=LIMITS,
@@ -127,17 +137,21 @@ def measure(name: str, folder: Path, sample: Path, budget_s: float) -> tuple[Pro
         content_type=CONTENT_TYPE,
         time_budget_s=budget_s,
     )
+    around = (before + _speed()) / 2
     loaded = read_sample(sample, content_type=CONTENT_TYPE, accept=None, split_type="Line")
     rows = []
     with container_of(name, model, CPUS, {}) as container:
         url = f"http://{container.address.host}:{container.address.port}/invocations"
         for b, c in POINTS:
+            machine = _speed() / around
             seen = load(url, bodies=loaded.bodies(b), content_type=CONTENT_TYPE, concurrency=c, seconds=SECONDS)
             if seen.failed:
                 raise SystemExit(f"{name}: {seen.failed} requests failed with {c} in flight")
             share = seen.cpu_s / (CPUS * seen.seconds)
             rate = b * seen.requests_per_s
-            rows.append(Row(records_per_request=b, concurrency=c, records_per_s=rate, client_share=share))
+            rows.append(
+                Row(records_per_request=b, concurrency=c, records_per_s=rate, client_share=share, machine=machine)
+            )
     return measured, rows
 
 
@@ -188,6 +202,9 @@ def report(name: str, measured: Profile, judged: Sequence[Judged]) -> str:
         f"inside {sum(one.is_inside for one in judged)} of {len(judged)}  "
         f"serial share {share}  points {len(measured.measurements)}"
     )
+    machine = [abs(one.row.machine - 1) for one in judged if one.row.machine is not None]
+    if machine:
+        head += f"  the machine itself {100 * float(np.median(machine)):.0f} %"
     usable = model.host.parallelism
     lines = [head, f"    CPUs usable: {usable.likely:g}, {usable.least:g} to {usable.most:g}: {usable.words}"]
     for one in judged:
@@ -196,6 +213,7 @@ def report(name: str, measured: Profile, judged: Sequence[Judged]) -> str:
             f"    {row.records_per_request:5,} records x {row.concurrency}: {row.records_per_s:9,.0f} records/s, "
             f"predicted {100 * one.error:+6.1f} %{'' if one.is_inside else ' (outside)'}, "
             f"wrk {100 * row.client_share:.1f} % of the CPUs"
+            f"{'' if row.machine is None else f', the machine itself {100 * (row.machine - 1):+.0f} %'}"
         )
     return "\n".join(lines)
 
@@ -222,10 +240,12 @@ def store(found: Mapping[str, Mapping[str, Any]]) -> str:
     gains = {name: f"{ratio:.2f}" for name, ratio in list(merged.values())[-1]["gain"].items()}
     errors = np.abs([error for one in merged.values() for error in one["errors"]])
     inside = np.mean([is_inside for one in merged.values() for is_inside in one["inside"]])
+    machine = [abs(speed - 1) for one in merged.values() for speed in one.get("machine", ()) if speed is not None]
+    drift = f"the machine itself {100 * float(np.median(machine)):.1f} %  " if machine else ""
     last = (
         f"all              median {100 * float(np.median(errors)):.1f} %  "
         f"90th percentile {100 * float(np.quantile(errors, 0.9)):.1f} %  inside {100 * float(inside):.0f} %  "
-        f"(two busy CPUs against one: {', '.join(f'{kind} {ratio}' for kind, ratio in gains.items())})"
+        f"{drift}(two busy CPUs against one: {', '.join(f'{kind} {ratio}' for kind, ratio in gains.items())})"
     )
     table = "\n".join([*(merged[name]["report"] for name in sorted(merged)), last])
     (RESULTS / "cpu_limits.txt").write_text(table + "\n")
@@ -257,6 +277,7 @@ def main() -> None:
             found[name] = {
                 "report": report(name, measured, judged),
                 "errors": [one.error for one in judged],
+                "machine": [one.row.machine for one in judged],
                 "inside": [one.is_inside for one in judged],
                 "gain": gain,
             }

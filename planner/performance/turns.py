@@ -19,7 +19,9 @@ be kept busy, unless the number of threads was chosen by the CPUs that the serve
 Behind a lock e would be 0, were a waiting thread always asleep. Under Python's interpreter lock it wakes every 5 ms
 (sys.getswitchinterval) to ask for the lock, and stands ready until the holder's time slice of some 3 ms ends: e is
 about 3 / (5 + 3). e is read softly between 0.6 and 0.85. It is taken from long requests only: a thread that a new
-request has just woken stands ready before it comes to the lock.
+request has just woken stands ready before it comes to the lock. Nor is a thread that is ready free of locks: where a
+lock is held and released many times a millisecond (Python between short calls into C), those that it woke stand ready
+too. So one CPU shows that CPUs can be used at once only where the threads belong to different processes.
 
 *Nothing* of the kind shows in short requests, where threads come and go with connections, or through a URL. Then a
 server on more than one full CPU is taken to fill more, and of one that had one CPU growth is likely and not known.
@@ -79,12 +81,19 @@ def parallelism(rows: list[Measurement], cpus: float, *, workers: float | None) 
         return _unlimited("its worker processes are known")
     pool = _pool(seen)
     if pool is not None:
-        return _of_pool(pool, cpus)
-    if parts:
+        return _of_pool(pool, cpus, share_a_process=_share_a_process(seen))
+    return _as_many_as_requests(telling, cpus)
+
+
+def _as_many_as_requests(telling: list[Measurement], cpus: float) -> Parallelism:
+    """Of a server that neither takes turns nor has a small pool, as far as it shows."""
+    if telling and (cpus > 1 or not _share_a_process(telling)):
         return _unlimited("each request in flight had a thread that stood ready for a CPU")
     if cpus > 1:
         return _unlimited("nothing shows that it could not use more than it had")
     words = "with one CPU it could not show whether it uses more"
+    if telling:
+        words = "threads of one process stood ready for its CPU, as they also do behind a lock that is held briefly"
     return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words)
 
 
@@ -92,7 +101,12 @@ def _unlimited(words: str) -> Parallelism:
     return Parallelism(least=math.inf, likely=math.inf, most=math.inf, words=words)
 
 
-def _of_pool(pool: int, cpus: float) -> Parallelism:
+def _share_a_process(rows: list[Measurement]) -> bool:
+    """Whether threads that worked at once may have been of one process, which may have a lock for them all."""
+    return any((row.active_processes or 1) < (row.active_threads or 0) for row in rows)
+
+
+def _of_pool(pool: int, cpus: float, *, share_a_process: bool) -> Parallelism:
     """What a pool of so many threads can use."""
     worked = f"{pool} thread{'s' if pool > 1 else ''} did all the work, whatever was in flight"
     if pool < cpus:
@@ -100,7 +114,11 @@ def _of_pool(pool: int, cpus: float) -> Parallelism:
     if pool == cpus and cpus > 1:
         words = f"{worked}: as many as it had CPUs"
         return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words)
-    return Parallelism(least=max(pool, cpus), likely=max(pool, cpus), most=math.inf, words=worked)
+    likely = max(pool, cpus)
+    if share_a_process and cpus <= 1:
+        words = f"{worked}; they are of one process and may share a lock that is held briefly"
+        return Parallelism(least=cpus, likely=likely, most=math.inf, words=words)
+    return Parallelism(least=likely, likely=likely, most=math.inf, words=worked)
 
 
 def _pool(seen: list[Measurement]) -> int | None:

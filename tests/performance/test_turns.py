@@ -17,11 +17,18 @@ def shared(
     cpus: float = 1.0,
     cpu_s: float = 40 * 0.025,
     throttled_s: float | None = None,
+    processes: int | None = None,
 ) -> Measurement:
     """One second, 40 requests of `cpu_s` together."""
     measured = row(Point(records_per_request=1000, concurrency=concurrency), 40_000.0)
     return replace(
-        measured, cpus=cpus, cpu_s=cpu_s, ready_threads=ready, active_threads=active, throttled_s=throttled_s
+        measured,
+        cpus=cpus,
+        cpu_s=cpu_s,
+        ready_threads=ready,
+        active_threads=active,
+        active_processes=active if processes is None else processes,
+        throttled_s=throttled_s,
     )
 
 
@@ -39,6 +46,13 @@ def test_a_thread_for_each_request_that_is_ready_can_use_as_many_cpus_as_there_a
 
 def test_workers_that_are_all_ready_and_fewer_than_the_requests_can_use_a_cpu_each() -> None:
     assert bounds(read(shared(2.98, 3), shared(2.98, 3, concurrency=8))) == (3, 3, math.inf)
+
+
+def test_threads_of_one_process_that_are_ready_may_still_share_a_lock_that_is_held_briefly() -> None:
+    assert bounds(read(shared(3.9, 4, processes=1))) == (1, math.inf, math.inf)
+    assert bounds(read(shared(2.98, 3, processes=1), shared(2.98, 3, processes=1, concurrency=8))) == (1, 3, math.inf)
+    kept_two_busy = shared(3.9, 4, processes=1, cpus=2.0, cpu_s=2.0)
+    assert bounds(read(kept_two_busy, cpus=2.0)) == (math.inf, math.inf, math.inf)
 
 
 def test_threads_that_wait_asleep_or_for_the_interpreter_lock_use_one_cpu() -> None:
