@@ -70,7 +70,7 @@ class HostModel:
     @property
     def growth_is_known(self) -> bool:
         """Whether the profile leaves nothing open of what more CPUs bring, besides what always widens with them."""
-        return self.parallelism.is_known and not self.contention
+        return self.parallelism.is_known and self.parallelism.handover == 1 and not self.contention
 
 
 def fit_host(points: Points, workers: float | None, parallelism: Parallelism) -> HostModel:

@@ -241,6 +241,16 @@ def disturbance(model: PerformanceModel) -> Iterator[str]:
         )
 
 
+def _handover(model: PerformanceModel, place: _Place) -> Iterator[str]:
+    """That more CPUs may slow the server down, where its threads share a lock as far as one CPU shows."""
+    loss = 1 - 1 / model.host.parallelism.handover
+    if place.cpus > model.host_cpus and loss:
+        yield (
+            f"threads that share a lock hand it from CPU to CPU, which one CPU does not show: up to {loss:.0%} may be "
+            "lost, and the interval has room for that; profile with more CPUs, or with --cpus 1,2"
+        )
+
+
 def _cpus_in_words(count: float) -> str:
     return f"{count:g} CPU{'' if count == 1 else 's'}"
 
@@ -255,15 +265,16 @@ def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple
     found += disturbance(model)
     if profile.usage_source is None:
         found.append("CPU use was not visible: service time is taken as CPU time, which overstates faster machines")
-    if place.instance_type is not None and model.workers is None:
+    usable = model.host.parallelism
+    if place.instance_type is not None and model.workers is None and usable.likely >= place.cpus:
         found.append(
             "workers are not known: the server is taken to use all CPUs; set its worker count and profile again"
         )
-    usable = model.host.parallelism
     if place.cpus > usable.least and not usable.is_known:
         found.append(
             f"how many CPUs the server can use is not known ({usable.words}): the interval reaches from "
             f"{_cpus_in_words(usable.least)} to {_cpus_in_words(min(usable.most, place.cpus))}; "
             "profile with more CPUs, or with --cpus 1,2"
         )
+    found += _handover(model, place)
     return tuple(found)

@@ -70,6 +70,8 @@ def times_on(
     stretched = share / loaded + (1 - share)
     grown = np.ones_like(target.vcpus) if host.workers is None else target.workers / host.workers
     turns = _turns(curves, reading) / speed / grown
+    if reading == "slow":
+        turns = turns * np.where(target.vcpus > host.cpus, host.parallelism.handover, 1.0)
     serial = curves.serial_limit_s * (share / speed + (1 - share))
     slots = curves.slots_limit_s / grown * stretched
     return Times(

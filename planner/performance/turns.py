@@ -44,6 +44,10 @@ _BUSY: Final = 0.85
 _DISTURBED: Final = 0.1
 """Share of the machine that others may have had: what they took, threads of the server waited for."""
 _ALL: Final = 0.99
+_OF_ONE: Final = "of one process, as far as was seen,"
+HANDOVER: Final = 1.5
+"""A bound, not a mean. Loops in pure Python lost nothing on two CPUs; of two servers found that let go of the
+interpreter lock for moments, one lost up to 1.6 of what one CPU did (benchmarks/README.md, CPU limits)."""
 _EQUAL_PARTS: Final = 8
 """Requests in flight up to which a thread for each of them is counted: those that did a tenth of the work are."""
 
@@ -57,6 +61,8 @@ class Parallelism:
     most: float
     words: str
     """What says so."""
+    handover: float = 1.0
+    """By what factor completions may come apart more on more CPUs, where threads hand a lock from one to another."""
 
     @property
     def is_known(self) -> bool:
@@ -76,7 +82,9 @@ def parallelism(rows: list[Measurement], cpus: float, *, workers: float | None) 
     if free <= _ALL:
         most = max(map(_at_once, telling))
         usable = cpus + free * (most - cpus)
-        return Parallelism(least=usable, likely=usable, most=usable, words="its threads take turns at a lock")
+        words = "its threads take turns at a lock"
+        handover = HANDOVER if cpus <= 1 else 1.0
+        return Parallelism(least=usable, likely=usable, most=usable, words=words, handover=handover)
     if workers is not None:
         return _unlimited("its worker processes are known")
     pool = _pool(seen)
@@ -91,10 +99,11 @@ def _as_many_as_requests(telling: list[Measurement], cpus: float) -> Parallelism
         return _unlimited("each request in flight had a thread that stood ready for a CPU")
     if cpus > 1:
         return _unlimited("nothing shows that it could not use more than it had")
-    words = "with one CPU it could not show whether it uses more"
-    if telling:
-        words = "threads of one process stood ready for its CPU, as they also do behind a lock that is held briefly"
-    return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words)
+    if not telling:
+        words = "with one CPU it could not show whether it uses more"
+        return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words)
+    words = f"threads {_OF_ONE} stood ready for its CPU, as they also do behind a lock that is held briefly"
+    return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words, handover=HANDOVER)
 
 
 def _unlimited(words: str) -> Parallelism:
@@ -116,8 +125,8 @@ def _of_pool(pool: int, cpus: float, *, share_a_process: bool) -> Parallelism:
         return Parallelism(least=cpus, likely=math.inf, most=math.inf, words=words)
     likely = max(pool, cpus)
     if share_a_process and cpus <= 1:
-        words = f"{worked}; they are of one process and may share a lock that is held briefly"
-        return Parallelism(least=cpus, likely=likely, most=math.inf, words=words)
+        words = f"{worked}; {_OF_ONE} they may share a lock that is held briefly"
+        return Parallelism(least=cpus, likely=likely, most=math.inf, words=words, handover=HANDOVER)
     return Parallelism(least=likely, likely=likely, most=math.inf, words=worked)
 
 

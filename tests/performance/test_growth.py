@@ -67,6 +67,19 @@ def test_one_thread_on_one_cpu_is_foretold_no_growth_and_may_grow_in_full() -> N
     assert not any("how many CPUs" in warning for warning in here.warnings)
 
 
+def test_threads_that_take_turns_on_one_cpu_may_do_less_on_more() -> None:
+    profile = synthetic_profile(Server(cpu_s=lambda b: 1e-2 + 5e-5 * b, workers=None, slots=16), cpus=(1.0,))
+    here, there = (asked(with_threads(profile, active=8, ready=1.0), cpus=cpus) for cpus in (1.0, 2.0))
+    low, mid = here.throughput_records_per_s.low, here.throughput_records_per_s.mid
+    assert there.throughput_records_per_s.mid == pytest.approx(mid, rel=0.01)
+    assert there.throughput_records_per_s.low < low / 1.4
+    assert there.throughput_records_per_s.high < 1.3 * mid
+    assert [warning.partition(":")[0] for warning in there.warnings] == [
+        "threads that share a lock hand it from CPU to CPU, which one CPU does not show"
+    ]
+    assert not here.warnings
+
+
 def test_where_threads_were_not_seen_one_cpu_leaves_open_whether_there_is_growth() -> None:
     predicted = asked(one_cpu(active=None), cpus=4.0)
     alone = asked(one_cpu(active=None)).throughput_records_per_s
