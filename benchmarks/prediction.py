@@ -4,11 +4,14 @@ Each server of benchmarks/servers is started on one CPU and profiled as `planner
 again for each of two rounds and measured with wrk (Debian package wrk) on the other CPU, at points that are not in
 the profile, up to the profile's own limits and, apart, at up to three times its concurrency. Reported beside each
 other: the error of the prediction against the mean of the two rounds, the disagreement of the two rounds (the floor
-of any model), and the share inside the 90 % interval.
+of any model), and the share inside the 90 % interval. Extrapolation is judged on the profile itself besides: of a model
+fitted without the largest number of records per request, or the largest of requests in flight, what it says of the
+points left out.
 
 ``--keep DIR`` leaves the profile and the held-out rows of each server as JSON; ``--again DIR`` judges the model on
-rows kept before, without measuring. With all servers the table, the points and, where matplotlib is installed, the
-residuals' plot go to benchmarks/results/.
+rows kept before, without measuring. The table, the points and, where matplotlib is installed, the residuals' plot are
+in benchmarks/results/: the servers that ran take the place of what was stored of them, so a long run can be split. All
+servers take 25 minutes.
 """
 
 import argparse
@@ -18,7 +21,7 @@ import math
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,11 +30,12 @@ from wrk import load
 
 from planner.campaign.profiler import profile
 from planner.container import Limits, ProcessContainer
-from planner.documents import read_document, to_json
+from planner.documents import read_document, replace, to_json
+from planner.errors import ProfileError
 from planner.performance import Bounds, PerformanceModel
 from planner.profiling.host import kept_off
 from planner.profiling.payloads import read_sample
-from planner.profiling.profile import Profile
+from planner.profiling.profile import Measurement, Profile
 
 RESULTS = Path(__file__).with_name("results")
 SERVERS = Path(__file__).with_name("servers")
@@ -43,11 +47,19 @@ COMPLETIONS = 150
 """wrk counts what was answered in its time: with c in flight at the end, up to c too few."""
 SHORTEST_S, LONGEST_S = 2, 6
 CONTENT_TYPE = "application/jsonlines"
+FOUND = ("uvicorn_text", "waitress_compress")
+"""Servers that came when the model was finished; nothing was chosen by them."""
+BUDGET_S = 30.0
+SIZES: dict[str, Callable[[Measurement], int]] = {
+    "records": lambda row: row.records_per_request,
+    "in flight": lambda row: row.concurrency,
+}
+"""By what a profile is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One held-out point: the rate of each round, in records per second."""
+    """One held-out point: the rate of each round, in records per second; one round where the profile measured it."""
 
     records_per_request: int
     concurrency: int
@@ -114,6 +126,8 @@ class Judged:
     low: float
     high: float
     extrapolated: bool
+    left_out: str | None = None
+    """What the profile was cut by, where the point is one of its own."""
 
     @property
     def truth(self) -> float:
@@ -127,8 +141,8 @@ class Judged:
 
     @property
     def floor(self) -> float:
-        """How far the two rounds lie apart."""
-        return abs(math.log(self.row.rates[0] / self.row.rates[1]))
+        """How far the two rounds lie apart; NaN of a single one."""
+        return abs(math.log(self.row.rates[0] / self.row.rates[1])) if len(self.row.rates) > 1 else math.nan
 
     @property
     def covered(self) -> bool:
@@ -136,8 +150,28 @@ class Judged:
         return self.low <= self.truth <= self.high
 
 
-def judge(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]:
-    """The model's word on every held-out row."""
+def judge_all(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]:
+    """The model's word on every held-out row, and on what its profile had without its largest points."""
+    found = judge(name, measured, rows)
+    for left_out, size in SIZES.items():
+        most = max(size(row) for row in measured.measurements)
+        beyond = [row for row in measured.measurements if size(row) == most]
+        own = [
+            Row(
+                records_per_request=row.records_per_request,
+                concurrency=row.concurrency,
+                rates=(row.throughput_records_per_s,),
+            )
+            for row in beyond
+        ]
+        rest = replace(measured, measurements=tuple(row for row in measured.measurements if row not in beyond))
+        with contextlib.suppress(ProfileError):
+            found += judge(name, rest, own, left_out=left_out)
+    return found
+
+
+def judge(name: str, measured: Profile, rows: Sequence[Row], *, left_out: str | None = None) -> list[Judged]:
+    """The model's word on the rows."""
     model = PerformanceModel.fit(measured)
     one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
     columns = model.predict_columns(
@@ -157,6 +191,7 @@ def judge(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]:
             low=float(rate.low[index]),
             high=float(rate.high[index]),
             extrapolated=bool(columns.extrapolated[index]),
+            left_out=left_out,
         )
         for index, row in enumerate(rows)
     ]
@@ -166,24 +201,42 @@ def line(name: str, judged: Sequence[Judged]) -> str:
     """A row of the table."""
     errors = 100 * np.array([point.error for point in judged])
     widths = 100 * np.array([math.log(point.high / point.predicted) for point in judged])
-    floor = 100 * np.array([point.floor for point in judged])
+    floor = 100 * np.array([point.floor for point in judged if len(point.row.rates) > 1])
+    rounds = f"{np.median(floor):8.1f} {np.quantile(floor, 0.9):7.1f}" if len(floor) else f"{'':16}"
     covered = 100 * float(np.mean([point.covered for point in judged]))
     size = np.abs(errors)
     return (
         f"{name:22} {len(judged):4d} {np.median(size):8.1f} {np.quantile(size, 0.9):7.1f} {np.median(errors):+8.1f} "
-        f"{np.median(floor):8.1f} {np.quantile(floor, 0.9):7.1f} {covered:8.0f} {np.median(widths):8.1f}"
+        f"{rounds} {covered:8.0f} {np.median(widths):8.1f}"
     )
 
 
 def table(judged: Sequence[Judged]) -> str:
     """By server, and by regime: % error (median, 90th percentile, signed), % between rounds, % covered, half width."""
     head = f"{'':22} {'n':>4} {'error':>8} {'p90':>7} {'signed':>8} {'rounds':>8} {'p90':>7} {'covered':>8} {'± %':>8}"
+    by_wrk = [point for point in judged if point.left_out is None]
     servers = sorted({point.server for point in judged})
-    groups = {name: [point for point in judged if point.server == name] for name in servers}
-    groups["all"] = list(judged)
-    groups["within measured range"] = [point for point in judged if not point.extrapolated]
-    groups["beyond it"] = [point for point in judged if point.extrapolated]
+    groups = {name: [point for point in by_wrk if point.server == name] for name in servers}
+    groups["all"] = by_wrk
+    groups["servers found later"] = [point for point in by_wrk if point.server in FOUND]
+    groups["within measured range"] = [point for point in by_wrk if not point.extrapolated]
+    groups["more in flight"] = [point for point in by_wrk if point.extrapolated]
+    groups["cut: more in flight"] = [point for point in judged if point.left_out == "in flight"]
+    groups["cut: more records"] = [point for point in judged if point.left_out == "records"]
     return "\n".join([head, *(line(name, group) for name, group in groups.items() if group)])
+
+
+def store(judged: Sequence[Judged]) -> str:
+    """The table of these servers and of the others as they were stored; it, the points and the plot are written."""
+    path = RESULTS / "prediction.json"
+    ran = {point.server for point in judged}
+    before = [Judged(**{**one, "row": Row(**one["row"])}) for one in json.loads(path.read_text())]
+    merged = sorted([*judged, *(one for one in before if one.server not in ran)], key=lambda one: one.server)
+    path.write_text(json.dumps([asdict(point) for point in merged], indent=1) + "\n")
+    (RESULTS / "prediction.txt").write_text(table(merged) + "\n")
+    with contextlib.suppress(ModuleNotFoundError):
+        draw([point for point in merged if point.left_out is None], RESULTS / "prediction.png")
+    return table(merged)
 
 
 def draw(judged: Sequence[Judged], path: Path) -> None:
@@ -191,7 +244,7 @@ def draw(judged: Sequence[Judged], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     servers = sorted({point.server for point in judged})
-    figure, axes = plt.subplots(2, -(-len(servers) // 2), figsize=(15, 6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, -(-len(servers) // 2), figsize=(17, 6), sharex=True, sharey=True)
     for panel, name in zip(axes.flat, servers, strict=False):
         for point in (point for point in judged if point.server == name):
             at = point.row.records_per_request * 1.06**point.row.concurrency
@@ -210,7 +263,7 @@ def draw(judged: Sequence[Judged], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="*", default=names())
-    parser.add_argument("--budget-s", type=float, default=30.0)
+    parser.add_argument("--budget-s", type=float, default=BUDGET_S)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--again", type=Path)
     asked = parser.parse_args()
@@ -228,16 +281,12 @@ def main() -> None:
                 asked.keep.mkdir(parents=True, exist_ok=True)
                 (asked.keep / f"{name}.profile.json").write_text(to_json(measured))
                 (asked.keep / f"{name}.rows.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-            found = judge(name, measured, rows)
-            print(line(name, found), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True)
+            found = judge_all(name, measured, rows)
+            print(
+                line(name, found[: len(rows)]), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True
+            )
             judged += found
-    print(table(judged))
-    if len(asked.servers) == len(names()):
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "prediction.txt").write_text(table(judged) + "\n")
-        (RESULTS / "prediction.json").write_text(json.dumps([asdict(point) for point in judged], indent=1) + "\n")
-        with contextlib.suppress(ModuleNotFoundError):
-            draw(judged, RESULTS / "prediction.png")
+    print(store(judged) if asked.budget_s == BUDGET_S else table(judged))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ class ThreadTimes(Value, frozen=True, kw_only=True):
     ran_s: float
     waited_s: float
     """Ready to run, and no CPU free (or its quota used up)."""
+    process: int | None = None
+    """Number of the process that it belongs to."""
 
 
 class Usage(Value, frozen=True, kw_only=True):

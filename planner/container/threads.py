@@ -26,5 +26,7 @@ def thread_times(threads: Iterable[int]) -> dict[int, ThreadTimes]:
     for thread in threads:
         with contextlib.suppress(OSError, ValueError):
             ran, waited, _ = (_PROC / str(thread) / "schedstat").read_text().split()
-            found[thread] = ThreadTimes(ran_s=int(ran) / 1e9, waited_s=int(waited) / 1e9)
+            status = (_PROC / str(thread) / "status").read_text()
+            process = int(status.partition("\nTgid:")[2].partition("\n")[0])
+            found[thread] = ThreadTimes(ran_s=int(ran) / 1e9, waited_s=int(waited) / 1e9, process=process)
     return found

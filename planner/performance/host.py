@@ -2,8 +2,6 @@
 
 symbol   meaning                                                           unit
 S, Q, n  service time, spacing and sharpness, averaged over the committee  s, s, 1
-D        CPU seconds of a request; alone (low c) and loaded (high c)       s
-φ        share of the service time spent on the CPU, D/S cut at 1          1
 E(b, c)  ln X of committee and correction together, less ln X of (S, Q, n) 1
 h(b, c)  half width of the 90 % interval on the log scale                  1
 """
@@ -14,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from planner.performance.committee import Committee, fit_committee
+from planner.performance.curves import CurveTable, mean_times, served, tabulate
 from planner.performance.intervals import (
     GROWTH_CONCURRENCY,
     GROWTH_RECORDS,
@@ -24,30 +23,14 @@ from planner.performance.intervals import (
     inflation,
     shared_doubt,
 )
-from planner.performance.limits import split
 from planner.performance.points import FEWEST_POINTS, Points
 from planner.performance.prediction import Floats
-from planner.performance.residual import Residual, Surface, fit_residual
+from planner.performance.residual import Residual, Surface, fit_residual, places
 from planner.performance.scaling import seconds_per_request
-from planner.performance.service import Line, fit_line
+from planner.performance.service import Demand, fit_demand
+from planner.performance.turns import Parallelism
 
-_LARGEST_BATCH: Final = 1e8
-"""Records per request that 100 MB of payload could never exceed."""
-_ROWS: Final = 700
 _TABLE: Final = (57, 65)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
-    """What depends on records per request alone; arrays of one shape."""
-
-    service_s: Floats
-    cpu_limit_s: Floats
-    slots_limit_s: Floats
-    serial_limit_s: Floats
-    on_cpu_share: Floats
-    cores: Floats
-    """CPUs that one request in service keeps busy, D/S."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,51 +49,42 @@ class HostModel:
     sharpness: float
     serial_share: float | None
     """σ over CPU limits; None where CPUs were not varied."""
-    cpu_alone: Line | None
-    cpu_loaded: Line | None
+    contention: float
+    """σ, where it says what more CPUs than were measured bring: between limits of a CPU and more. 0 else, since a
+    quota of less than a CPU runs everything in turn anyway."""
+    cpu_alone: Demand | None
+    cpu_loaded: Demand | None
     factor: float
     """q of planner.performance.intervals."""
     left_out_errors: Floats
     """Of every fold's points: ln X measured - predicted by the whole model without the fold."""
-    table: Floats
-    """(rows, 6): the logarithm-free columns of Curves on an even grid of ln b."""
+    parallelism: Parallelism
+    """CPUs that it can keep busy however many there are."""
+    table: CurveTable
     correction: Surface
     slower: Surface
     """h downwards: beyond the measured concurrency it reaches down to no growth at all."""
     faster: Surface
     """h upwards."""
 
-    def curves(self, records_per_request: Floats) -> Curves:
-        """The curves at b, interpolated on the table."""
-        step = np.log(_LARGEST_BATCH) / (_ROWS - 1)
-        position = np.clip(np.log(records_per_request) / step, 0.0, _ROWS - 1.000001)
-        row = position.astype(np.intp)
-        part = (position - row)[..., None]
-        values = self.table[row] * (1 - part) + self.table[row + 1] * part
-        return Curves(
-            service_s=values[..., 0],
-            cpu_limit_s=values[..., 1],
-            slots_limit_s=values[..., 2],
-            serial_limit_s=values[..., 3],
-            on_cpu_share=values[..., 4],
-            cores=values[..., 5],
-        )
+    @property
+    def growth_is_known(self) -> bool:
+        """Whether the profile leaves nothing open of what more CPUs bring, besides what always widens with them."""
+        return self.parallelism.is_known and self.parallelism.handover == 1 and not self.contention
 
 
-def fit_host(points: Points, workers: float | None, *, cpus_usable: float | None = None) -> HostModel:
-    """The server's model on its own host, from its measured points.
-
-    cpus_usable: CPUs that it can keep busy however many there are, as `planner.performance.turns` reads it.
-    """
+def fit_host(points: Points, workers: float | None, parallelism: Parallelism) -> HostModel:
+    """The server's model on its own host, from its measured points and what its threads said."""
     committee = fit_committee(points)
     residual = fit_residual(points, committee.residuals)
     left_out = _left_out(committee, residual)
     between = [alone for alone, corner in zip(left_out, _corners(points), strict=False) if not corner]
     factor = inflation(*(np.concatenate(column) for column in zip(*between, strict=True)))
     hull = _hull(points, committee, left_out)
-    cpu_lines = _cpu_lines(points)
+    demands = _demands(points)
     scaled = [float(law.serial_share[0]) for law in committee.laws if law.form.scaled]
-    correction, slower, faster = _surfaces(points, committee, residual, hull, factor, alone=cpu_lines[0])
+    share = float(committee.weights @ scaled) if scaled else None
+    correction, slower, faster = _surfaces(points, committee, residual, hull, factor, alone=demands[0])
     cpus = float(points.cpus.max())
     return HostModel(
         points=points,
@@ -118,15 +92,17 @@ def fit_host(points: Points, workers: float | None, *, cpus_usable: float | None
         residual=residual,
         hull=hull,
         cpus=cpus,
-        capacity_cores=_capacity_cores(points, committee, cpu_lines, cpus),
+        capacity_cores=_capacity_cores(points, committee, demands, cpus),
         workers=workers,
         sharpness=_mean_sharpness(committee),
-        serial_share=float(committee.weights @ scaled) if scaled else None,
-        cpu_alone=cpu_lines[0],
-        cpu_loaded=cpu_lines[1],
+        serial_share=share,
+        contention=share if share is not None and np.sum(np.unique(points.cpus) >= 1) > 1 else 0.0,
+        cpu_alone=demands[0],
+        cpu_loaded=demands[1],
         factor=factor,
         left_out_errors=np.concatenate([errors for errors, _ in left_out]),
-        table=_table(committee, cpu_lines, cpus, workers, _slack(points), cpus_usable=cpus_usable),
+        parallelism=parallelism,
+        table=tabulate(committee, demands, cpus=cpus, workers=workers, slack=_slack(points), parallelism=parallelism),
         correction=correction,
         slower=slower,
         faster=faster,
@@ -155,13 +131,13 @@ def _left_out(committee: Committee, residual: Residual) -> list[tuple[Floats, Fl
 def _hull(points: Points, committee: Committee, left_out: list[tuple[Floats, Floats]]) -> Hull:
     """The measured ranges, with the errors between their values from the folds that leave one out whole.
 
-    What other programs made doubtful in the points left out is no error of going between.
+    The noise of the points left out is no error of going between.
     """
     axes = []
     for column, growth in ((points.records_per_request, GROWTH_RECORDS), (points.concurrency, GROWTH_CONCURRENCY)):
         values = np.log(column)
         whole = [
-            (float(values[fold][0]), np.sqrt(np.maximum(errors**2 - points.doubt[fold] ** 2, 0.0)))
+            (float(values[fold][0]), np.sqrt(np.maximum(errors**2 - points.noise[fold] ** 2, 0.0)))
             for fold, (errors, _) in list(zip(committee.folds, left_out, strict=True))[len(points) :]
             if np.array_equal(fold, values == values[fold][0])
         ]
@@ -170,7 +146,7 @@ def _hull(points: Points, committee: Committee, left_out: list[tuple[Floats, Flo
     return Hull(records=axes[0], concurrency=axes[1])
 
 
-def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:
+def _demands(points: Points) -> tuple[Demand | None, Demand | None]:
     """CPU seconds of a request at the lowest and at the highest concurrency of each number of records."""
     seen = points.keep(~np.isnan(points.cpu_s_per_request) & (points.cpu_s_per_request > 0))
     if len(seen) < 2:
@@ -182,7 +158,7 @@ def _cpu_lines(points: Points) -> tuple[Line | None, Line | None]:
             same = seen.records_per_request == records
             extreme |= same & (seen.concurrency == pick(seen.concurrency[same]))
         chosen = seen.keep(extreme)
-        lines.append(fit_line(chosen.records_per_request, chosen.cpu_s_per_request))
+        lines.append(fit_demand(chosen.records_per_request, chosen.cpu_s_per_request))
     return lines[0], lines[1]
 
 
@@ -194,26 +170,13 @@ def _slack(points: Points) -> float:
     return float(np.median(points.above[loaded]))
 
 
-def mean_times(committee: Committee, records_per_request: Floats) -> tuple[Floats, Floats]:
-    """S(b) and Q(b): geometric means over the committee."""
-    service = np.stack([np.log(law.service_time_s(records_per_request)) for law in committee.laws])
-    spacing = np.stack([np.log(law.spacing_s(records_per_request)) for law in committee.laws])
-    return np.exp(committee.weights @ service), np.exp(committee.weights @ spacing)
-
-
-def _served(committee: Committee, alone: Line | None, cpus: float, records: Floats) -> tuple[Floats, Floats]:
-    """S(b) and Q(b); S at least the CPU time over the CPUs, which no rate shows where one request fills them."""
-    service, spacing = mean_times(committee, records)
-    return service if alone is None else np.maximum(service, alone.at(records) / cpus), spacing
-
-
 def _mean_sharpness(committee: Committee) -> float:
     """n: geometric mean over the committee."""
     return float(np.exp(committee.weights @ [np.log(float(law.sharpness[0])) for law in committee.laws]))
 
 
 def _capacity_cores(
-    points: Points, committee: Committee, cpu_lines: tuple[Line | None, Line | None], cpus: float
+    points: Points, committee: Committee, demands: tuple[Demand | None, Demand | None], cpus: float
 ) -> float:
     """D alone over Q where the CPUs are the limit: busy threads' worth of work done at once.
 
@@ -221,7 +184,7 @@ def _capacity_cores(
     and all; all of them where the server never kept them busy, or burns less CPU per request under load (it
     merges requests).
     """
-    alone, loaded = cpu_lines
+    alone, loaded = demands
     if alone is None or loaded is None or cpus <= 1:
         return cpus
     records = np.unique(points.records_per_request)
@@ -233,32 +196,8 @@ def _capacity_cores(
     return cpus if gained > 0.9 * cpus else max(1.0, cpus / 2, gained)
 
 
-def _table(
-    committee: Committee,
-    cpu_lines: tuple[Line | None, Line | None],
-    cpus: float,
-    workers: float | None,
-    slack: float,
-    *,
-    cpus_usable: float | None,
-) -> Floats:
-    """The columns of Curves at many b; without CPU accounting, service within the CPUs is taken as CPU time.
-
-    Where the server's threads take turns, CPU time over `cpus_usable` is a serial part of the spacing.
-    """
-    records = np.exp(np.linspace(0.0, np.log(_LARGEST_BATCH), _ROWS))
-    service, spacing = _served(committee, cpu_lines[0], cpus, records)
-    assumed = np.minimum(service, cpus * spacing)
-    alone, loaded = (assumed if line is None else line.at(records) for line in cpu_lines)
-    limits = split(spacing_s=spacing, service_s=service, cpu_s=loaded, cpus=cpus, workers=workers, slack=slack)
-    turns = 0.0 if cpus_usable is None else np.minimum(loaded / cpus_usable, spacing)
-    cores = alone / service
-    columns = [service, limits.cpu_s, limits.slots_s, np.maximum(limits.serial_s, turns), np.minimum(cores, 1.0), cores]
-    return np.stack(columns, axis=1)
-
-
 def _surfaces(
-    points: Points, committee: Committee, residual: Residual, hull: Hull, factor: float, *, alone: Line | None
+    points: Points, committee: Committee, residual: Residual, hull: Hull, factor: float, *, alone: Demand | None
 ) -> tuple[Surface, Surface, Surface]:
     """E and h, downwards and upwards, on an even grid of (ln b, ln c) that reaches well past the hull."""
     ln_b = np.linspace(0.0, max(hull.records.values[-1] + 4.0, np.log(1e6)), _TABLE[0])
@@ -281,8 +220,8 @@ def _surfaces(
     predicted = np.stack([law.log_requests_per_s(where) for law in committee.laws])
     mean = committee.weights @ predicted
     spread = np.sqrt(committee.weights @ (predicted - mean) ** 2)
-    shift, sd = residual.at(np.stack([grid_b, grid_c], axis=1))
-    service, spacing = _served(committee, alone, float(points.cpus.max()), where.records_per_request)
+    shift, sd = residual.at(places(where))
+    service, spacing = served(committee, alone, float(points.cpus.max()), where.records_per_request)
     in_flight = where.concurrency
     core = -np.log(seconds_per_request(service / in_flight, spacing, in_flight, _mean_sharpness(committee)))
     claimed = np.hypot(sd, np.median(points.steady_noise))

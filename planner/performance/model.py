@@ -8,7 +8,8 @@ each time of the profiled server moves by its cause (planner.performance.limits)
 where c' = c · (S/Q) / (S'/Q') is the concurrency that loads the profiled host as c loads the target: what was
 learnt at "one request per worker" is used at one request per worker. `extrapolated` is said of b and c' against
 the measured hull; the step to another machine is no extrapolation of the server but of the hardware, and its
-spread (planner.performance.hardware) is inside the interval, with GROWTH_CPUS per doubling of CPUs besides.
+spread (planner.performance.hardware) is inside the interval, with GROWTH_CPUS per doubling of CPUs besides, and so is
+what the profile leaves open of how many CPUs the server can use (planner.performance.turns).
 """
 
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ from planner.performance.points import Points, points_of, usable
 from planner.performance.prediction import Bounds, Columns, Floats
 from planner.performance.service import Line, fit_line
 from planner.performance.tail import TailModel, fit_tail
-from planner.performance.transfer import Target, Times, bottleneck, like_concurrency, times_on
-from planner.performance.turns import cpus_usable
+from planner.performance.transfer import Reading, Target, Times, bottleneck, like_concurrency, times_on
+from planner.performance.turns import parallelism
 from planner.profiling.profile import Profile
 
 _EDGE: Final = float(np.log(1.05))
@@ -57,7 +58,7 @@ class PerformanceModel:
         rows = usable(profile)
         records = np.array([row.records_per_request for row in rows], float)
         return cls(
-            host=fit_host(points, workers, cpus_usable=cpus_usable(rows, float(points.cpus.max()))),
+            host=fit_host(points, workers, parallelism(rows, float(points.cpus.max()), workers=workers)),
             memory=fit_memory(profile, workers),
             tail=fit_tail(points.keep(points.cpus == points.cpus.max())),  # a quota's halts are no tail of the server
             request_bytes=fit_line(records, np.array([max(row.request_bytes, 1.0) for row in rows])),
@@ -157,14 +158,14 @@ class PerformanceModel:
         if workers is not None:
             given = np.asarray(workers, dtype=np.float64)
             k = np.where(np.isnan(given), k, given)
-        curves = self.host.curves(b)
+        curves = self.host.table.at(b)
 
-        def times(speed: Floats, capacity: Floats) -> Times:
+        def times(speed: Floats, capacity: Floats, reading: Reading = "likely") -> Times:
             target = Target(vcpus=v, workers=k, latency_speed=speed, capacity_cores=capacity)
-            return times_on(self.host, curves, c, target)
+            return times_on(self.host, curves, c, target, reading)
 
-        def seconds(speed: Floats, capacity: Floats) -> Floats:
-            moved = times(speed, capacity)
+        def seconds(speed: Floats, capacity: Floats, reading: Reading = "likely") -> Floats:
+            moved = times(speed, capacity, reading)
             return moved.seconds_per_request(like_concurrency(curves, moved), self.host.sharpness)
 
         middle = times(latency_speed.mid, capacity_cores.mid)
@@ -177,6 +178,9 @@ class PerformanceModel:
         if not (_exact(latency_speed) and _exact(capacity_cores)):
             slower = np.hypot(slower, np.log(seconds(latency_speed.low, capacity_cores.low) / mid))
             faster = np.hypot(faster, np.log(mid / seconds(latency_speed.high, capacity_cores.high)))
+        if not self.host.growth_is_known:  # bounds, not spreads: the rest comes on top
+            slower = slower + np.log(seconds(latency_speed.mid, capacity_cores.mid, "slow") / mid)
+            faster = faster + np.log(mid / seconds(latency_speed.mid, capacity_cores.mid, "fast"))
         requests = Bounds(low=rate * np.exp(-slower), mid=rate, high=rate * np.exp(faster))
         latency = Bounds(low=c / requests.high, mid=c / rate, high=c / requests.low)
         hull = self.host.hull

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from planner.performance.hardware import Probe
 from planner.performance.model import PerformanceModel
 from planner.performance.prediction import BOTTLENECKS, Bounds, Floats, Prediction, Term
 from planner.performance.second_profile import probes
-from planner.performance.transfer import Target, times_on
+from planner.performance.transfer import Target, like_concurrency, times_on
 from planner.performance.workload_class import Classified, classified
 from planner.profiling.profile import Profile
+
+_Row: TypeAlias = tuple[str, "float | Floats | np.floating", str, str]
+"""Name, value, unit and meaning of a term."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +91,7 @@ def predict(
         cpu_s_per_record=None if np.isnan(cpu_s.mid) else cpu_s.at(()),
         memory_bytes=None if np.isnan(memory.mid) else memory.at(()),
         bottleneck=BOTTLENECKS[int(columns.bottleneck)],
-        extrapolated=bool(columns.extrapolated),
+        extrapolated=bool(columns.extrapolated) or _more_cpus(model, place) is not None,
         regime=_regime(model, records_per_request, concurrency, place),
         terms=_terms(model, float(records_per_request), float(concurrency), place),
         warnings=_warnings(model, profile, place),
@@ -142,6 +146,15 @@ def _side(value: float, measured: tuple[float, float], noun: str) -> str | None:
     return None
 
 
+def _more_cpus(model: PerformanceModel, place: _Place) -> str | None:
+    """By how much the place has more CPUs than the server was seen on, in words; None where it has not.
+
+    How a server grows beyond them was not seen, whatever is known of the hardware. Fewer CPUs of another kind are a
+    matter of that kind's speed.
+    """
+    return _side(place.cpus, (0.0, model.host_cpus), "CPUs")
+
+
 def _regime(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> str:
     """Which sides of the measured hull the point lies beyond, and whether the machine is another."""
     share = 1.0
@@ -152,7 +165,9 @@ def _regime(model: PerformanceModel, records: float, concurrency: float, place: 
         _side(max(1.0, concurrency * share), model.measured_concurrency, "requests in flight, workers alike,"),
     ]
     if place.instance_type is None:
-        sides.append(_side(place.cpus, (model.measured_cpus[0], model.host_cpus), "CPUs"))
+        sides.append(_side(place.cpus, model.measured_cpus, "CPUs"))
+    else:
+        sides.append(_more_cpus(model, place))
     beyond = [side for side in sides if side is not None]
     words = "beyond the measured range: " + "; ".join(beyond) if beyond else "inside the measured range"
     if place.instance_type is not None:
@@ -161,9 +176,14 @@ def _regime(model: PerformanceModel, records: float, concurrency: float, place: 
 
 
 def _terms(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> tuple[Term, ...]:
-    """S, Q and its parts on the target, the loads and the errors behind the interval."""
-    host = model.host
-    curves = host.curves(np.array(records))
+    """S, Q and its parts on the target, what they come to, the loads and the errors behind the interval."""
+    rows = [*_law_terms(model, records, concurrency, place), *_interval_terms(model)]
+    return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)
+
+
+def _law_terms(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> list[_Row]:
+    host, usable = model.host, model.host.parallelism
+    curves = host.table.at(np.array(records))
     target = Target(
         vcpus=np.array(place.cpus),
         workers=np.array(float(place.workers or model.workers_on(place.cpus))),
@@ -171,22 +191,44 @@ def _terms(model: PerformanceModel, records: float, concurrency: float, place: _
         capacity_cores=np.array(place.capacity.mid),
     )
     times = times_on(host, curves, np.array(concurrency), target)
-    errors: Floats = np.abs(host.left_out_errors)
-    rows: list[tuple[str, float | Floats, str, str]] = [
+    ln_like = like_concurrency(curves, times)
+    law = records / times.seconds_per_request(ln_like, host.sharpness)
+    shift = 100 * np.expm1(host.correction.at(np.log(np.array(records)), ln_like))
+    return [
         ("service time", times.unsaturated_s * concurrency, "s", "one request in service on this machine"),
-        ("cpu limit", times.cpu_s, "s", "spacing of completions when the CPUs are full"),
-        ("worker limit", times.slots_s, "s", "spacing when every worker is busy; 0: workers not known"),
-        ("serial limit", times.serial_s, "s", "spacing that no more CPUs or workers shorten"),
-        ("sharpness", host.sharpness, "", "1 queues like one exponential server, large like clockwork"),
+        ("cpu limit", times.cpu_s, "s", "between completions when the CPUs are full"),
+        ("worker limit", times.slots_s, "s", "between completions when every worker is busy; 0: workers not known"),
+        ("serial limit", times.serial_s, "s", "between completions, which no more CPUs or workers shorten"),
+        (
+            "sharpness",
+            host.sharpness,
+            "",
+            "how abruptly the largest limit sets in; 1: gradually",
+        ),
+        ("law", law, "records/s", "what these come to"),
+        ("correction", shift, "%", "what points measured nearby show above or below the law"),
+        ("like concurrency", np.exp(ln_like), "", "in flight on the profiled host, to load it as much"),
         ("on-CPU share", curves.on_cpu_share, "", "share of the service time that a faster CPU shortens"),
+        ("CPUs usable", min(usable.likely, place.cpus), "", f"of this machine's: {usable.words}"),
         ("thread speed", place.speed.mid, "", "of one busy thread against the profiled host"),
         ("capacity", place.capacity.mid, "threads", "all CPUs busy, in busy threads of the profiled host"),
-        ("left-out error", 100 * float(np.median(errors)), "%", "median, each measured point predicted without itself"),
-        ("largest left-out error", 100 * float(np.max(errors)), "%", "the worst of those"),
-        ("disturbed points", model.disturbed_points[0], "", "where other programs held CPUs that the server wanted"),
-        ("interval factor", host.factor, "", "half width over the claimed standard deviation"),
     ]
-    return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)
+
+
+def _interval_terms(model: PerformanceModel) -> list[_Row]:
+    errors: Floats = 100 * np.abs(model.host.left_out_errors)
+    disturbed, factor = model.disturbed_points[0], model.host.factor
+    return [
+        ("left-out error", np.median(errors), "%", "median, each measured point predicted without itself"),
+        ("largest left-out error", np.max(errors), "%", "the worst of those"),
+        ("disturbed points", disturbed, "", "where other programs held CPUs that the server wanted"),
+        (
+            "interval factor",
+            factor,
+            "",
+            "half width in the standard deviations that the fit claims",
+        ),
+    ]
 
 
 def disturbance(model: PerformanceModel) -> Iterator[str]:
@@ -199,6 +241,20 @@ def disturbance(model: PerformanceModel) -> Iterator[str]:
         )
 
 
+def _handover(model: PerformanceModel, place: _Place) -> Iterator[str]:
+    """That more CPUs may slow the server down, where its threads share a lock as far as one CPU shows."""
+    loss = 1 - 1 / model.host.parallelism.handover
+    if place.cpus > model.host_cpus and loss:
+        yield (
+            f"threads that share a lock hand it from CPU to CPU, which one CPU does not show: up to {loss:.0%} may be "
+            "lost, and the interval has room for that; profile with more CPUs, or with --cpus 1,2"
+        )
+
+
+def _cpus_in_words(count: float) -> str:
+    return f"{count:g} CPU{'' if count == 1 else 's'}"
+
+
 def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple[str, ...]:
     """What a reader must know about what the profile could not show."""
     found = []
@@ -209,10 +265,16 @@ def _warnings(model: PerformanceModel, profile: Profile, place: _Place) -> tuple
     found += disturbance(model)
     if profile.usage_source is None:
         found.append("CPU use was not visible: service time is taken as CPU time, which overstates faster machines")
-    if place.instance_type is not None and model.workers is None:
+    usable = model.host.parallelism
+    if place.instance_type is not None and model.workers is None and usable.likely >= place.cpus:
         found.append(
             "workers are not known: the server is taken to use all CPUs; set its worker count and profile again"
         )
-    if place.instance_type is not None and model.host_cpus <= 1:
-        found.append("the profile had one CPU: whether the server uses more cannot be seen in it")
+    if place.cpus > usable.least and not usable.is_known:
+        found.append(
+            f"how many CPUs the server can use is not known ({usable.words}): the interval reaches from "
+            f"{_cpus_in_words(usable.least)} to {_cpus_in_words(min(usable.most, place.cpus))}; "
+            "profile with more CPUs, or with --cpus 1,2"
+        )
+    found += _handover(model, place)
     return tuple(found)

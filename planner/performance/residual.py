@@ -1,16 +1,18 @@
-"""What the laws leave unexplained: a Gaussian process on (ln b, ln c), small enough to need no library.
+"""What the laws leave unexplained: a Gaussian process on (ln b, ln c, ln p), small enough to need no library.
 
-    symbol   meaning                                                          shape
-    x        (ln records per request, ln concurrency) of the measured points  (n, 2)
-    r        ln X measured - ln X of the committee                            (n,)
-    a, l     standard deviation and length scales of the correction           1, (2,)
+    symbol   meaning                                                            shape
+    x        ln of records per request, concurrency, CPUs: the measured points  (n, 3)
+    r        ln X measured - ln X of the committee                              (n,)
+    a, l     standard deviation and length scales of the correction             1, (3,)
 
 The kernel is Matérn 3/2 (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, eq. 4.17):
 rough enough for a knee. Hyperparameters are the maximum a posteriori on a grid; far from every point the
-correction is 0 and its standard deviation a, so it fades outside the measured hull by itself.
+correction is 0 and its standard deviation a, so it fades outside the measured hull by itself. What was measured at
+another CPU limit says little of this one (a quota halts all threads at once): the length along ln p is fixed.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +23,12 @@ from planner.performance.points import Points
 from planner.performance.prediction import Floats
 
 _AMPLITUDES: Final = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
-_LENGTHS_B: Final = (0.7, 1.5, 3.0)
+LENGTHS_B: Final = (0.7, 1.5, 3.0)
 _LENGTHS_C: Final = (0.5, 1.0, 2.0)
+_LENGTH_CPUS: Final = 0.3
+"""Half the CPUs correlate by 0.1."""
 _PRIOR_AMPLITUDE: Final = 0.05
-"""Corrections are small when the law is right: ln a ~ Normal(ln 0.05, 1)."""
+"""Corrections are small when the law is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +36,10 @@ class Residual:
     """The fitted correction."""
 
     points: Floats
-    """(n, 2)."""
+    """(n, axes)."""
     amplitude: float
     lengths: Floats
-    """(2,)."""
+    """(axes,)."""
     noise: Floats
     """(n,): standard deviation of each r."""
     solution: Floats
@@ -44,7 +48,7 @@ class Residual:
     """(n, n): K⁻¹."""
 
     def at(self, where: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the correction at (m, 2) places."""
+        """Mean and standard deviation of the correction at (m, axes) places."""
         cross = _kernel(where, self.points, self.amplitude, self.lengths)
         variance = self.amplitude**2 - np.einsum("ij,jk,ik->i", cross, self.inverse, cross)
         return cross @ self.solution, np.sqrt(np.maximum(variance, 0.0))
@@ -59,32 +63,47 @@ class Residual:
         return gain.T @ residuals[~left_out], np.sqrt(np.maximum(variance, 1e-12))
 
 
+def places(points: Points) -> Floats:
+    """X of the points: (n, 3)."""
+    return np.log(np.stack([points.records_per_request, points.concurrency, points.cpus], axis=1))
+
+
 def fit_residual(points: Points, residuals: Floats) -> Residual:
     """The correction through the residuals of the committee."""
-    where = np.stack([np.log(points.records_per_request), np.log(points.concurrency)], axis=1)
-    best, most = (_AMPLITUDES[0], _LENGTHS_B[0], _LENGTHS_C[0]), -np.inf
-    for amplitude, length_b, length_c in itertools.product(_AMPLITUDES, _LENGTHS_B, _LENGTHS_C):
-        covariance = _kernel(where, where, amplitude, np.array([length_b, length_c])) + np.diag(points.noise**2)
+    lengths = itertools.product(LENGTHS_B, _LENGTHS_C, (_LENGTH_CPUS,))
+    return fit_correction(places(points), points.noise, residuals, lengths, expected=_PRIOR_AMPLITUDE)[0]
+
+
+def fit_correction(
+    where: Floats, noise: Floats, residuals: Floats, lengths: Iterable[tuple[float, ...]], *, expected: float
+) -> tuple[Residual, float]:
+    """The correction through residuals at (n, axes) places, with the best of these lengths, and its log posterior.
+
+    expected: amplitude a priori, ln a ~ Normal(ln expected, 1).
+    """
+    best, most = (_AMPLITUDES[0], np.ones(where.shape[1])), -np.inf
+    for amplitude, candidate in itertools.product(_AMPLITUDES, map(np.array, lengths)):
+        covariance = _kernel(where, where, amplitude, candidate) + np.diag(noise**2)
         factor = np.linalg.cholesky(covariance)
         whitened = np.linalg.solve(factor, residuals)
         posterior = -0.5 * float(whitened @ whitened) - float(np.sum(np.log(np.diag(factor))))
-        posterior -= 0.5 * float(np.log(amplitude / _PRIOR_AMPLITUDE)) ** 2
+        posterior -= 0.5 * float(np.log(amplitude / expected)) ** 2
         if posterior > most:
-            best, most = (amplitude, length_b, length_c), posterior
-    lengths = np.array(best[1:])
-    inverse = np.linalg.inv(_kernel(where, where, best[0], lengths) + np.diag(points.noise**2))
-    return Residual(
+            best, most = (amplitude, candidate), posterior
+    inverse = np.linalg.inv(_kernel(where, where, *best) + np.diag(noise**2))
+    correction = Residual(
         points=where,
         amplitude=best[0],
-        lengths=lengths,
-        noise=points.noise,
+        lengths=best[1],
+        noise=noise,
         solution=inverse @ residuals,
         inverse=np.asarray(inverse, dtype=np.float64),
     )
+    return correction, most
 
 
 def _kernel(left: Floats, right: Floats, amplitude: float, lengths: Floats) -> Floats:
-    """Matérn 3/2 covariance between (m, 2) and (n, 2) places: (m, n)."""
+    """Matérn 3/2 covariance between (m, axes) and (n, axes) places: (m, n)."""
     difference = (left[:, None, :] - right[None, :, :]) / lengths
     distance = np.sqrt(3.0 * np.sum(difference**2, axis=2))
     return np.asarray(amplitude**2 * (1.0 + distance) * np.exp(-distance), dtype=np.float64)

@@ -102,7 +102,7 @@ def _cpu_s(host: HostModel, records: Floats) -> Floats:
     """D(b); without CPU accounting the service time that counts as CPU time."""
     if host.cpu_alone is not None:
         return host.cpu_alone.at(records)
-    curves = host.curves(records)
+    curves = host.table.at(records)
     return curves.service_s * curves.on_cpu_share
 
 
@@ -110,8 +110,8 @@ def _capacity(first: HostModel, other: HostModel, records: Floats) -> float | No
     """D1/Q2 where the second host's CPUs were the limit; None where they never were."""
     if other.cpu_loaded is None:
         return None
-    curves = other.curves(records)
-    spacing = np.maximum(np.maximum(curves.cpu_limit_s, curves.slots_limit_s), curves.serial_limit_s)
+    curves = other.table.at(records)
+    spacing = curves.spacing_s
     busy = other.cpu_loaded.at(records) >= _BUSY * other.cpus * spacing
     if not np.any(busy):
         return None

@@ -1,16 +1,26 @@
-"""Service time and CPU demand against records per request: non-negative, never falling, bent where data bend.
+"""A cost against records per request: a line, non-negative and never falling, and for CPU demand what bends it.
 
 symbol   meaning                                                   unit
 b        records per request                                       1
 y0       cost of a request whatever is in it (connection, parsing) s
 y1       cost of each further record                               s
+
+Kernels that work in blocks, caches that end and attention bend the line; how is not asked, a Gaussian process on ln b
+takes up what points show above and below it, beyond their noise (planner.performance.residual).
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from planner.performance.prediction import Floats
+from planner.performance.residual import LENGTHS_B, Residual, fit_correction
+
+_BEND: Final = 0.2
+"""By how much, on the log scale, a server that is not linear differs from a line."""
+_NOISES: Final = (0.02, 0.05, 0.15)
+"""Log standard deviations of a measured CPU time: by control group, in clock ticks, of few requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,35 @@ class Line:
     def at(self, records_per_request: Floats) -> Floats:
         """Cost y at b, elementwise."""
         return self.fixed + self.per_record * records_per_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """CPU seconds of a request: a line, bent where the points say so; beyond them the line."""
+
+    line: Line
+    correction: Residual
+    log_sd: float
+    """Spread of points left out."""
+
+    def at(self, records_per_request: Floats) -> Floats:
+        """CPU seconds at b, elementwise."""
+        shift, _ = self.correction.at(np.log(np.ravel(records_per_request))[:, None])
+        line = self.line.at(records_per_request)
+        return np.asarray(line * np.exp(shift.reshape(np.shape(records_per_request))), dtype=np.float64)
+
+
+def fit_demand(records_per_request: Floats, cpu_s: Floats) -> Demand:
+    """The demand through positive CPU times; how noisy they are is what is most likely."""
+    line = fit_line(records_per_request, cpu_s)
+    residuals = np.log(cpu_s / np.maximum(line.at(records_per_request), np.finfo(float).tiny))
+    where = np.log(records_per_request)[:, None]
+    lengths = [(length,) for length in LENGTHS_B]
+    fits = [fit_correction(where, np.full(len(cpu_s), noise), residuals, lengths, expected=_BEND) for noise in _NOISES]
+    correction = max(fits, key=lambda fit: fit[1])[0]
+    alone = np.eye(len(cpu_s), dtype=np.bool_)
+    missed = np.array([residuals[fold] - correction.without(residuals, fold)[0] for fold in alone])
+    return Demand(line=line, correction=correction, log_sd=_spread(np.ravel(missed)))
 
 
 def fit_line(records_per_request: Floats, values: Floats) -> Line:

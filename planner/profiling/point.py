@@ -16,7 +16,7 @@ from planner.profiling.http1 import Failure, prepare_request
 from planner.profiling.load import OVERLOAD_STATUSES, ClosedLoop, Trace
 from planner.profiling.payloads import Sample
 from planner.profiling.profile import LoadGenerator, Measurement
-from planner.profiling.readiness import readiness
+from planner.profiling.readiness import Readiness, readiness
 from planner.profiling.replicates import few_completions
 from planner.units import show_seconds
 
@@ -209,8 +209,9 @@ def _measurement(
         response_bytes=fmean(trace.response_bytes[first + 1 :]),
         disturbed_share=disturbed_share,
         throttled_s=_throttled_s(window),
-        ready_threads=None if ready is None else round(ready[0], 3),
-        active_threads=None if ready is None else ready[1],
+        ready_threads=None if ready is None else round(ready.ready, 3),
+        active_threads=None if ready is None else ready.active_threads,
+        active_processes=None if ready is None else ready.active_processes,
         warnings=(
             *_load_warnings(conditions, window, disturbed_share),
             *_throttling_warnings(window),
@@ -245,7 +246,7 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
         )
 
 
-def _readiness(window: _Window) -> tuple[float, int] | None:
+def _readiness(window: _Window) -> Readiness | None:
     """Threads ready for a CPU and threads that took part, between the first and last reading inside the window."""
     inside = [c for c in window.trace.checkpoints if c.at_s >= window.ends_s[0] and c.usage is not None]
     usages = [c.usage for c in inside if c.usage is not None]

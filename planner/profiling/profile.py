@@ -117,6 +117,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     where that cannot be seen."""
     active_threads: int | None = None
     """Threads that did a tenth of its work or more."""
+    active_processes: int | None = None
+    """Processes that those belong to: threads of one may share an interpreter lock."""
     warnings: tuple[str, ...] = ()
 
     @property

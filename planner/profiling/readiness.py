@@ -10,6 +10,7 @@ ready    sum (r + w) / T over the threads                                   1
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from planner.container.contract import ThreadTimes, Usage
@@ -21,8 +22,19 @@ ACTIVE: Final = 0.1
 """A thread that did this share of the work took part in it."""
 
 
-def readiness(usages: Sequence[Usage], seconds: float) -> tuple[float, int] | None:
-    """(ready, number of threads that took part) from the first to the last of the usages, `seconds` apart.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What the threads did in a window."""
+
+    ready: float
+    active_threads: int
+    """Threads that took part."""
+    active_processes: int | None
+    """Processes that those belong to; None where that was not seen."""
+
+
+def readiness(usages: Sequence[Usage], seconds: float) -> Readiness | None:
+    """From the first to the last of the usages, `seconds` apart.
 
     None where threads could not be seen, or too little of what they did.
     """
@@ -31,12 +43,17 @@ def readiness(usages: Sequence[Usage], seconds: float) -> tuple[float, int] | No
     before, after = usages[0].threads, usages[-1].threads
     if before is None or not after:
         return None
-    ran = [_rise(before, thread, times).ran_s for thread, times in after.items()]
-    waited = [_rise(before, thread, times).waited_s for thread, times in after.items()]
+    rises = [_rise(before, thread, times) for thread, times in after.items()]
+    ran_s, waited_s = sum(rise.ran_s for rise in rises), sum(rise.waited_s for rise in rises)
     burnt_s = usages[-1].cpu_s - usages[0].cpu_s
-    if burnt_s <= 0 or sum(ran) < SEEN * burnt_s:
+    if burnt_s <= 0 or ran_s < SEEN * burnt_s:
         return None
-    return (sum(ran) + sum(waited)) / seconds, sum(part >= ACTIVE * sum(ran) for part in ran)
+    active = [rise.process for rise in rises if rise.ran_s >= ACTIVE * ran_s]
+    return Readiness(
+        ready=(ran_s + waited_s) / seconds,
+        active_threads=len(active),
+        active_processes=None if None in active else len(set(active)),
+    )
 
 
 def _rise(before: Mapping[int, ThreadTimes], thread: int, now: ThreadTimes) -> ThreadTimes:
@@ -44,4 +61,4 @@ def _rise(before: Mapping[int, ThreadTimes], thread: int, now: ThreadTimes) -> T
     then = before.get(thread)
     if then is None or then.ran_s > now.ran_s:
         return now
-    return ThreadTimes(ran_s=now.ran_s - then.ran_s, waited_s=now.waited_s - then.waited_s)
+    return ThreadTimes(ran_s=now.ran_s - then.ran_s, waited_s=now.waited_s - then.waited_s, process=now.process)

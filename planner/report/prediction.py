@@ -16,7 +16,7 @@ LIMITS = {
     "cpu": "cpu: the CPUs are full; only more or faster CPUs help",
     "workers": "workers: every worker process is busy; more workers may help",
     "concurrency": "concurrency: fewer requests in flight than the server could work on; more would help",
-    "serial section": "serial section: a lock or interpreter lock that more CPUs do not shorten",
+    "serial section": "serial section: a lock, interpreter lock or single thread; more CPUs do not help",
     "waiting": "waiting: the server waits on something that is not its CPU, in a limited number of places",
 }
 """What a bottleneck means for the one who can change something."""
@@ -43,7 +43,7 @@ def render(prediction: Prediction, *, explain: bool = False) -> "RenderableType"
     parts: list[RenderableType] = [Text(question), Text(), table, Text()]
     parts += [
         Text(f"Limited by {LIMITS.get(prediction.bottleneck, prediction.bottleneck)}."),
-        Text(f"Regime: {prediction.regime} ({promise})."),
+        Text(f"Regime ({promise}): {prediction.regime.removesuffix('.')}."),
     ]
     parts += [Text(f"Warning: {warning}.", style="yellow") for warning in prediction.warnings]
     if explain:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from planner.performance.points import points_of
-from planner.performance.residual import Surface, fit_residual
+from planner.performance.residual import Surface, fit_residual, places
 from tests.performance.synthetic import synthetic_profile
 
 POINTS = points_of(synthetic_profile())
-WHERE = np.stack([np.log(POINTS.records_per_request), np.log(POINTS.concurrency)], axis=1)
+WHERE = places(POINTS)
 
 
 def test_a_smooth_misfit_is_taken_up_where_it_was_seen_and_fades_far_away() -> None:
@@ -14,7 +14,7 @@ def test_a_smooth_misfit_is_taken_up_where_it_was_seen_and_fades_far_away() -> N
     residual = fit_residual(POINTS, misfit)
     mean, sd = residual.at(WHERE)
     assert np.max(np.abs(mean - misfit)) < 0.05
-    far_mean, far_sd = residual.at(np.array([[60.0, 20.0]]))
+    far_mean, far_sd = residual.at(np.array([[60.0, 20.0, 0.0]]))
     assert far_mean[0] == pytest.approx(0, abs=1e-6)
     assert far_sd[0] == pytest.approx(residual.amplitude)
     assert np.all(sd <= residual.amplitude)
