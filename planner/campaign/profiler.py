@@ -229,17 +229,25 @@ class _Session:
 
     @contextlib.contextmanager
     def _kept_files(self) -> Iterator[None]:
-        """Errors of the block say what is kept of the work done before them."""
+        """Errors of the block, Ctrl-C too, say what is kept of the work done before them."""
         try:
             yield
         except PlannerError as error:
-            points = len(self.so_far.measurements)
-            if self.output is None or not points:
-                raise
-            kept = f"The {points} points measured before are" if points > 1 else "The point measured before is"
-            raise type(error)(
-                f"{error}\n{kept} kept in {self.output}; the same command with --resume goes on from there."
-            ) from error
+            if self._kept:
+                raise type(error)(f"{error}\n{self._kept}") from error
+            raise
+        except KeyboardInterrupt as interruption:
+            interruption.add_note(self._kept)
+            raise
+
+    @property
+    def _kept(self) -> str:
+        """Where the points measured so far are; empty where there is no file of them."""
+        points = len(self.so_far.measurements)
+        if self.output is None or not points:
+            return ""
+        measured = f"The {points} points measured before are" if points > 1 else "The point measured before is"
+        return f"{measured} kept in {self.output}; the same command with --resume goes on from there."
 
 
 def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
