@@ -22,6 +22,7 @@ from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
+from planner.profiling.reference import drift_notice
 from planner.records.dataset import SplitType
 
 if TYPE_CHECKING:
@@ -257,6 +258,9 @@ def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
             f"the load generator shares the container's {profile_.host.logical_cpus} CPUs, which costs the container "
             "some throughput; --cpus with fewer would keep them apart"
         )
+    changed = drift_notice([row.reference_s for row in profile_.measurements if row.reference_s is not None])
+    if changed is not None:
+        yield changed
     largest = max((row.records_per_request for row in profile_.measurements), default=0)
     if largest > profile_.payload.records:
         yield (

@@ -117,6 +117,9 @@ class Measurement(Value, frozen=True, kw_only=True):
     where that cannot be seen."""
     active_threads: int | None = None
     """Threads that did a tenth of its work or more."""
+    reference_s: float | None = None
+    """CPU seconds of a fixed computation (`planner.profiling.reference`) on the container's CPUs right before the
+    window: how fast the machine was. None in older profiles, and for a server elsewhere."""
     warnings: tuple[str, ...] = ()
 
     @property
