@@ -271,9 +271,22 @@ def _held(intervals: Sequence[Interval]) -> tuple[int, int]:
     return sum(one.low <= other.mid <= one.high for one, other in pairs), len(pairs)
 
 
+def machine_lines(found: Sequence[Recommendation]) -> Iterator[str]:
+    """How far the machine's own speed lay apart, and the rates were it not for that."""
+    read = [[row.reference_s for row in one.profile.measurements if row.reference_s is not None] for one in found]
+    if not all(read):
+        return
+    middles = [statistics.median(each) for each in read]
+    within = ", ".join(f"{100 * (max(each) / min(each) - 1):.0f} %" for each in read)
+    yield f"the machine, by a fixed computation, medians of the profiles: {_apart(middles)}; within each: {within}"
+    steady = [one.rate.mid * middle for one, middle in zip(found, middles, strict=True)]
+    yield f"records/s expected of the best point for as much computation: {_apart(steady)}"
+
+
 def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
     """How far apart the profiles are, and whether their intervals know it."""
     yield f"records/s expected of the best point: {_apart([one.rate.mid for one in found])}"
+    yield from machine_lines(found)
     yield f"plan's cost: {_apart([one.plan.estimate.cost_usd.mid for one in found])}"
     same = defaultdict[Point, list[Interval]](list)
     for one in found:

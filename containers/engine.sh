@@ -58,8 +58,11 @@ start() {
     if [ -s "$stale" ] && ! grep -qs '^State:[[:space:]]*[RSD]' "/proc/$(cat "$stale")/status"; then
         rm -f "$stale" "$root/exec/containerd/"*.sock*
     fi
-    setsid nohup dockerd --pidfile "$pid_file" --data-root "$root/data" --exec-root "$root/exec" -H "unix://$socket" \
-        >"$root/dockerd.log" 2>&1 </dev/null &
+    (   # It outlives the caller, whose open files (locks, pipes) it must not keep.
+        for file in /proc/self/fd/*; do [ "${file##*/}" -le 2 ] || eval "exec ${file##*/}>&-"; done
+        exec setsid nohup dockerd --pidfile "$pid_file" --data-root "$root/data" --exec-root "$root/exec" \
+            -H "unix://$socket" >"$root/dockerd.log" 2>&1 </dev/null
+    ) &
     for _ in $(seq 150); do
         if answers "unix://$socket"; then say "started a private engine at unix://$socket"; return; fi
         sleep 0.2

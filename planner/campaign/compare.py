@@ -27,6 +27,8 @@ from planner.profiling.payloads import read_sample
 from planner.profiling.profile import REPEATABILITY, Host, Measurement, Payload, Profile
 from planner.records.dataset import SplitType
 
+_OTHER_SPEED: Final = 0.05
+"""Of ln CPU seconds of the fixed computation, from which the machine is said to be another than it was."""
 FALSE_ALARM: Final = 0.05
 """Probability that a comparison of unchanged profiles calls one point changed, or more."""
 
@@ -240,4 +242,12 @@ def _warnings(pairs: list[tuple[Measurement, Measurement]]) -> Iterator[str]:
         yield (
             f"{len(disturbed)} of {len(pairs)} points were disturbed by other programs (up to {max(disturbed):.0%} of "
             "the machine's CPU time), which widens their intervals"
+        )
+    references = [(old.reference_s, new.reference_s) for old, new in pairs]
+    ratios = [after / before for before, after in references if before is not None and after is not None]
+    if ratios and abs(math.log(median(ratios))) > _OTHER_SPEED:
+        slower = "slower" if median(ratios) > 1 else "faster"
+        yield (
+            f"the machine itself was {slower}: a fixed computation took {median(ratios):.2f} times the CPU seconds of "
+            "then, which throughput may follow"
         )

@@ -22,6 +22,7 @@ from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
+from planner.profiling.reference import drift_notice
 from planner.records.dataset import SplitType
 
 if TYPE_CHECKING:
@@ -229,17 +230,25 @@ class _Session:
 
     @contextlib.contextmanager
     def _kept_files(self) -> Iterator[None]:
-        """Errors of the block say what is kept of the work done before them."""
+        """Errors of the block, Ctrl-C too, say what is kept of the work done before them."""
         try:
             yield
         except PlannerError as error:
-            points = len(self.so_far.measurements)
-            if self.output is None or not points:
-                raise
-            kept = f"The {points} points measured before are" if points > 1 else "The point measured before is"
-            raise type(error)(
-                f"{error}\n{kept} kept in {self.output}; the same command with --resume goes on from there."
-            ) from error
+            if self._kept:
+                raise type(error)(f"{error}\n{self._kept}") from error
+            raise
+        except KeyboardInterrupt as interruption:
+            interruption.add_note(self._kept)
+            raise
+
+    @property
+    def _kept(self) -> str:
+        """Where the points measured so far are; empty where there is no file of them."""
+        points = len(self.so_far.measurements)
+        if self.output is None or not points:
+            return ""
+        measured = f"The {points} points measured before are" if points > 1 else "The point measured before is"
+        return f"{measured} kept in {self.output}; the same command with --resume goes on from there."
 
 
 def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
@@ -249,6 +258,9 @@ def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
             f"the load generator shares the container's {profile_.host.logical_cpus} CPUs, which costs the container "
             "some throughput; --cpus with fewer would keep them apart"
         )
+    changed = drift_notice([row.reference_s for row in profile_.measurements if row.reference_s is not None])
+    if changed is not None:
+        yield changed
     largest = max((row.records_per_request for row in profile_.measurements), default=0)
     if largest > profile_.payload.records:
         yield (

@@ -9,10 +9,12 @@ from typing import Final
 from planner.campaign.bench import Refused
 from planner.campaign.points import Point
 from planner.container.contract import Container, Response
+from planner.documents import replace
 from planner.profiling.checks import check_response, divisible, media_type
 from planner.profiling.payloads import Sample
 from planner.profiling.point import Conditions, measure_point
 from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile
+from planner.profiling.reference import reference_s
 from planner.units import show_bytes
 
 REQUEST_TIMEOUT_S: Final = 60.0
@@ -44,6 +46,7 @@ def open_session(container: Container, sample: Sample, host: Host, load_generato
     if divisible(sample.payload.split_type):
         _, response = invoke(container, sample, 2)
         check_response(container, response, records=2, request_bytes=len(sample.first_body(2)))
+    reference_s()  # what it reads is made once, here: outside the time of the points
     usage = container.usage()
     if usage is None:
         warnings.append("CPU seconds and memory of this container cannot be seen: neither limits a plan")
@@ -109,14 +112,19 @@ def measuring(
     )
     session_began_s = datetime.fromisoformat(opening.created_at).timestamp()
 
+    is_here = container.description.backend != "url"
+    cpus = container.description.cpu_set or ()
+
     def measure(point: Point, time_s: float) -> Measurement:
-        return measure_point(
+        reading_s = reference_s(cpus) if is_here else None
+        row = measure_point(
             conditions,
             records_per_request=point.records_per_request,
             concurrency=point.concurrency,
             time_s=time_s,
             started_at_s=max(0.0, time.time() - session_began_s),
         )
+        return replace(row, reference_s=reading_s)
 
     return measure
 

@@ -86,8 +86,9 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. Nothing was left running.", err=True)
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        notes = getattr(interruption.__cause__ or interruption, "__notes__", ())  # click raises its own from Python's
+        click.echo(" ".join(filter(None, ("Interrupted. Nothing was left running.", *notes))), err=True)
         sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         # The reader of our stdout (head, less) has left: not an error, and nothing more can be written there.

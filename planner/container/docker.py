@@ -24,7 +24,7 @@ from planner.container.docker_limits import share_cpus
 from planner.container.docker_state import State, state_of
 from planner.container.docker_usage import EngineMeter, follow
 from planner.container.docker_watch import Specification, Watcher
-from planner.container.hosting import HttpContainer, why_not_ready
+from planner.container.hosting import HttpContainer, out_of_memory, why_not_ready
 from planner.container.process import GRACE_S, PORT_VARIABLE, STARTUP_TIMEOUT_S, WORKERS_VARIABLE
 from planner.errors import ContainerDiedError, ContainerStartError
 from planner.units import show_bytes
@@ -207,6 +207,9 @@ class DockerContainer(HttpContainer):
                     f"{self._target}: {self._end(state)} before /ping answered 200, after "
                     f"{time.monotonic() - began:.1f} s.{self._quoted_log()}"
                 )
+            if self._meter is not None and (kills := self._meter.oom_kills()):
+                told = out_of_memory(self._target, kills, self._limits.memory_bytes)
+                raise ContainerStartError(f"{told}{self._quoted_log()}")
 
         still_runs()  # what has ended at once has no address
         deadline = began + self._startup_timeout_s
@@ -238,11 +241,8 @@ class DockerContainer(HttpContainer):
             raise ContainerDiedError(f"{self._target}: {self._end(state)} while it was in use.{self._quoted_log()}")
         kills = 0 if self._meter is None else self._meter.oom_kills()
         if kills or state.was_out_of_memory:
-            raise ContainerDiedError(
-                f"{self._target}: the kernel killed {kills or 'one'} of its processes for going beyond the memory "
-                f"limit of {show_bytes(self._limits.memory_bytes or 0)}. Raise the limit, or lower the number of "
-                f"workers or the records per request.{self._quoted_log()}"
-            )
+            told = out_of_memory(self._target, kills, self._limits.memory_bytes)
+            raise ContainerDiedError(f"{told}{self._quoted_log()}")
 
     def _check_after_no_answer(self) -> None:
         """As `check_alive`; a server that drops its connections is often about to end."""

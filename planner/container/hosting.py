@@ -21,6 +21,7 @@ from planner.container.contract import (
     Usage,
 )
 from planner.errors import InvocationError
+from planner.units import show_bytes
 
 PING_TIMEOUT_S = 2.0
 """The service's own limit on one ping (job logs: about one ping a second, 2 s each)."""
@@ -61,6 +62,17 @@ def exchange(
 def ping(address: Address, timeout_s: float = PING_TIMEOUT_S) -> int:
     """The status that ``GET /ping`` answers. Raises OSError or http.client.HTTPException on no answer."""
     return exchange(address, "GET", "/ping", timeout_s=timeout_s).status
+
+
+def out_of_memory(target: str, kills: int, limit_bytes: int | None) -> str:
+    """What to say of a server that lost processes to its memory limit, dead or not: the next request may meet another.
+
+    kills: 0 where their number is not known.
+    """
+    return (
+        f"{target}: the kernel killed {kills or 'one'} of its processes for going beyond the memory limit of "
+        f"{show_bytes(limit_bytes or 0)}. Raise the limit, or lower the number of workers or the records per request."
+    )
 
 
 def why_not_ready(address: Address, deadline: float, *, period_s: float, still_runs: Callable[[], None]) -> str | None:

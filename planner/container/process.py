@@ -17,11 +17,10 @@ from typing import Final
 from planner.container import supervisor
 from planner.container.contract import Address, ContainerDescription, Limits, Startup, Usage
 from planner.container.cpus import choose_cpus, quota_of
-from planner.container.hosting import HttpContainer, why_not_ready
+from planner.container.hosting import HttpContainer, out_of_memory, why_not_ready
 from planner.container.ports import free_port, refuse_taken_port
 from planner.container.usage import Accounting, UsageMeter, open_meter
 from planner.errors import ContainerDiedError, ContainerStartError
-from planner.units import show_bytes
 
 STARTUP_TIMEOUT_S: Final = 120.0
 GRACE_S: Final = 5.0
@@ -182,6 +181,9 @@ class ProcessContainer(HttpContainer):
                     f"{self._target}: ended {_how(code)} before /ping answered 200, after "
                     f"{time.monotonic() - began:.1f} s.{self._quoted_log()}"
                 )
+            if self._meter is not None and (kills := self._meter.oom_kills()):
+                told = out_of_memory(self._target, kills, self._limits.memory_bytes)
+                raise ContainerStartError(f"{told}{self._quoted_log()}")
 
         deadline = began + self._startup_timeout_s
         seen = why_not_ready(self.address, deadline, period_s=_PING_PERIOD_S, still_runs=still_runs)
@@ -202,11 +204,8 @@ class ProcessContainer(HttpContainer):
             raise ContainerDiedError(f"{self._target}: not running")
         code = self._ended()
         if self._meter is not None and (kills := self._meter.oom_kills()):
-            raise ContainerDiedError(
-                f"{self._target}: the kernel killed {kills} of its processes for going beyond the memory limit of "
-                f"{show_bytes(self._limits.memory_bytes or 0)}. Raise the limit, or lower the number of workers or the "
-                f"records per request.{self._quoted_log()}"
-            )
+            told = out_of_memory(self._target, kills, self._limits.memory_bytes)
+            raise ContainerDiedError(f"{told}{self._quoted_log()}")
         if code is not None:
             raise ContainerDiedError(
                 f"{self._target}: the server ended {_how(code)} while it was in use.{self._quoted_log()}"

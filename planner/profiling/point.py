@@ -1,13 +1,11 @@
 """One point measured: load in, trace out, Measurement made of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-import numpy as np
-
-from planner.container.contract import Container, Usage
+from planner.container.contract import Container
 from planner.documents import replace
 from planner.errors import TooFewRequestsError
 from planner.profiling import statistics
@@ -18,6 +16,7 @@ from planner.profiling.payloads import Sample
 from planner.profiling.profile import LoadGenerator, Measurement
 from planner.profiling.readiness import Readiness, readiness
 from planner.profiling.replicates import few_completions
+from planner.profiling.window import Window
 from planner.units import show_seconds
 
 FEWEST_COMPLETIONS: Final = 20
@@ -133,48 +132,12 @@ def _is_overload(failure: Failure) -> bool:
     return failure.kind in ("timeout", "reset", "refused")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Window:
-    """The steady part of a trace."""
-
-    trace: Trace
-    first: int
-    """Index of the completion that begins it; what completes later is in it."""
-    concurrency: int
-
-    @property
-    def ends_s(self) -> Sequence[float]:
-        return self.trace.end_s[self.first :]
-
-    @property
-    def latencies_s(self) -> list[float]:
-        pairs = zip(self.trace.start_s[self.first + 1 :], self.trace.end_s[self.first + 1 :], strict=True)
-        return [end - start for start, end in pairs]
-
-    @property
-    def duration_s(self) -> float:
-        return self.trace.end_s[-1] - self.trace.end_s[self.first]
-
-    @property
-    def usages(self) -> list[Usage] | None:
-        """Usage at every checkpoint; None where it could not be seen at all of them."""
-        usages = [checkpoint.usage for checkpoint in self.trace.checkpoints]
-        seen = [usage for usage in usages if usage is not None]
-        return seen if len(seen) == len(usages) else None
-
-    def rise(self, levels: Sequence[float]) -> float:
-        """By how much a counter rose in the window: its readings at the checkpoints, interpolated linearly."""
-        times = [checkpoint.at_s for checkpoint in self.trace.checkpoints]
-        begin, end = np.interp([self.trace.end_s[self.first], self.trace.end_s[-1]], times, levels).tolist()
-        return float(end - begin)
-
-
 def _measurement(
     conditions: Conditions, trace: Trace, records_per_request: int, concurrency: int, started_at_s: float
 ) -> Measurement:
     """What the steady part of the trace says."""
     first = min(statistics.steady_from(trace.start_s, trace.end_s, concurrency), len(trace.end_s) - 3)
-    window = _Window(trace=trace, first=first, concurrency=concurrency)
+    window = Window(trace=trace, first=first, concurrency=concurrency)
     rate = statistics.throughput(_requests(trace), first, concurrency)
     if rate is None:
         raise TooFewRequestsError(
@@ -222,7 +185,7 @@ def _measurement(
     return row if few is None else replace(row, warnings=(*row.warnings, few))
 
 
-def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
+def _result_warnings(conditions: Conditions, window: Window) -> Iterator[str]:
     """What the completions themselves say against trusting the point."""
     trace, latencies_s = window.trace, window.latencies_s
     median_s = median(latencies_s)
@@ -230,7 +193,8 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
         kinds = sorted({str(failure) for _, failure in trace.failures})
         total = len(trace.failures) + len(trace.end_s)
         yield f"{len(trace.failures)} of {total} requests failed: {'; '.join(kinds[:3])}"
-    if _DELAYED_ACK_S[0] <= median_s <= _DELAYED_ACK_S[1] and min(latencies_s) > 0.9 * median_s:
+    held_up = _DELAYED_ACK_S[0] <= median_s <= _DELAYED_ACK_S[1] and min(latencies_s) > 0.9 * median_s
+    if held_up and not window.is_busy:
         yield (
             f"nearly every request took {show_seconds(median_s)}, which is the kernel's delayed acknowledgement: the "
             "server writes its answer in two pieces without TCP_NODELAY and waits in between, as it would in the job"
@@ -246,19 +210,19 @@ def _result_warnings(conditions: Conditions, window: _Window) -> Iterator[str]:
         )
 
 
-def _readiness(window: _Window) -> Readiness | None:
+def _readiness(window: Window) -> Readiness | None:
     """Threads ready for a CPU and threads that took part, between the first and last reading inside the window."""
     inside = [c for c in window.trace.checkpoints if c.at_s >= window.ends_s[0] and c.usage is not None]
     usages = [c.usage for c in inside if c.usage is not None]
     return readiness(usages, inside[-1].at_s - inside[0].at_s) if inside else None
 
 
-def _client_s(window: _Window) -> float:
+def _client_s(window: Window) -> float:
     """CPU seconds that the load generator's thread burnt in the window."""
     return window.rise([checkpoint.client_cpu_s for checkpoint in window.trace.checkpoints])
 
 
-def _disturbed_share(conditions: Conditions, window: _Window, cpu_s: float | None) -> float | None:
+def _disturbed_share(conditions: Conditions, window: Window, cpu_s: float | None) -> float | None:
     """(CPU seconds of the machine - the container's - the load generator's) / (window x CPUs of the machine).
 
     Clocks of different grain are subtracted, so what comes out slightly off [0, 1] is put back.
@@ -270,7 +234,7 @@ def _disturbed_share(conditions: Conditions, window: _Window, cpu_s: float | Non
     return round(min(1.0, max(0.0, share)), 4)
 
 
-def _load_warnings(conditions: Conditions, window: _Window, disturbed_share: float | None) -> Iterator[str]:
+def _load_warnings(conditions: Conditions, window: Window, disturbed_share: float | None) -> Iterator[str]:
     """What else used the machine's CPUs meanwhile: the load generator, other programs."""
     client_s = _client_s(window)
     if client_s > CLIENT_CPU_WARNING * window.duration_s:
@@ -283,13 +247,13 @@ def _load_warnings(conditions: Conditions, window: _Window, disturbed_share: flo
         )
 
 
-def _throttled_s(window: _Window) -> float | None:
+def _throttled_s(window: Window) -> float | None:
     """Seconds that a CPU quota halted the container's threads in the window, summed; None without a quota."""
     counts = [usage.throttled_s for usage in window.usages or () if usage.throttled_s is not None]
     return round(window.rise(counts), 6) if counts and len(counts) == len(window.usages or ()) else None
 
 
-def _throttling_warnings(window: _Window) -> Iterator[str]:
+def _throttling_warnings(window: Window) -> Iterator[str]:
     """What a CPU quota does to the latencies."""
     counts = [float(usage.throttled_periods) for usage in window.usages or () if usage.throttled_periods is not None]
     if counts and len(counts) == len(window.usages or ()) and (periods := round(window.rise(counts))):

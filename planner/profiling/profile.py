@@ -119,6 +119,9 @@ class Measurement(Value, frozen=True, kw_only=True):
     """Threads that did a tenth of its work or more."""
     active_processes: int | None = None
     """Processes that those belong to: threads of one may share an interpreter lock."""
+    reference_s: float | None = None
+    """CPU seconds of a fixed computation (`planner.profiling.reference`) on the container's CPUs right before the
+    window: how fast the machine was. None in older profiles, and for a server elsewhere."""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -73,6 +73,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
         active_threads=max((row.active_threads or 0 for row in windows), default=0) or None,
         active_processes=max((row.active_processes or 0 for row in windows), default=0) or None,
         throttled_s=_scaled([row.throttled_s for row in windows], duration_s / seconds),
+        reference_s=_scaled([_times(row.reference_s, row.duration_s) for row in windows], 1 / seconds),
         warnings=tuple({_NUMBERS.sub("", text): text for text in texts}.values()),
     )
     few = few_completions(row)

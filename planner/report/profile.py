@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from planner.container.contract import ContainerDescription
 from planner.profiling.profile import Measurement, Profile
 from planner.profiling.replicates import repeat_interval
 from planner.units import MIB, show_bytes, show_seconds
@@ -148,9 +149,7 @@ def _facts(profile: Profile) -> "Table":
     cores = f"{host.logical_cpus} CPUs, {show_bytes(host.memory_bytes)}"
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 0, 0))
     table.add_row("container", Text(f"{about.backend} {about.target}"))
-    limits = f"{about.limits.cpus:g} CPU" if about.limits.cpus is not None else "no CPU limit"
-    workers = f", {about.workers} workers" if about.workers is not None else ""
-    table.add_row("limits", f"{limits}{workers}")
+    table.add_row("limits", _limits(about))
     table.add_row("host", Text(f"{host.cpu_model} (family {host.cpu_family}, model {host.cpu_model_number}), {cores}"))
     table.add_row(
         "sample",
@@ -162,7 +161,34 @@ def _facts(profile: Profile) -> "Table":
         first += f" ({show_seconds(profile.loading_s)} more than later ones: loading)"
     idle = f", {show_bytes(profile.idle_memory_bytes)} when idle" if profile.idle_memory_bytes else ""
     table.add_row("start-up", f"{started}{first}{idle}")
+    table.add_row("measured by", _measured_by(profile))
     return table
+
+
+def _limits(about: ContainerDescription) -> str:
+    """CPUs, and whether by pinning or by a quota; memory; workers."""
+    cpus = about.limits.cpus
+    parts = ["no CPU limit" if cpus is None else f"{cpus:g} CPU{'s' if cpus > 1 else ''}"]
+    if cpus is not None and cpus != int(cpus):
+        parts[0] += " by a quota"
+    if about.cpu_set is not None:
+        parts[0] += f" (pinned to CPU {', '.join(map(str, about.cpu_set))})"
+    if about.limits.memory_bytes is not None:
+        parts.append(show_bytes(about.limits.memory_bytes))
+    if about.workers is not None:
+        parts.append(f"{about.workers} worker{'s' if about.workers > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _measured_by(profile: Profile) -> str:
+    """Where CPU seconds and memory were read, and what the load generator costs."""
+    source = profile.usage_source
+    told = "CPU and memory not visible" if source is None else f"CPU and memory from {source.replace('-', ' ')}"
+    generator = profile.load_generator
+    if generator is None:
+        return told
+    each = f"{show_seconds(generator.cpu_s_per_request)} CPU, {show_seconds(generator.latency_s)} latency"
+    return f"{told}; load generator {each} a request"
 
 
 def _points(profile: Profile) -> "Table":

@@ -52,6 +52,16 @@ def test_disturbed_measurements_prove_nothing() -> None:
     assert verdict(found).startswith("No single point changed beyond noise")
 
 
+def test_a_machine_that_was_slower_itself_is_told() -> None:
+    def beside(reference_s: float, profile: Profile) -> Profile:
+        rows = tuple(replace(row, reference_s=reference_s) for row in profile.measurements)
+        return replace(profile, measurements=rows)
+
+    found = compare(beside(0.010, measured()), beside(0.012, measured(0.8)))
+    assert any("the machine itself was slower" in warning and "1.20 times" in warning for warning in found.warnings)
+    assert not compare(beside(0.010, measured()), beside(0.0102, measured(0.8))).warnings
+
+
 def test_settings_may_differ_and_are_told() -> None:
     new = replace(profile_of(environment={"OMP_NUM_THREADS": "2"}), measurements=measured().measurements)
     assert compare(measured(), new).settings == ("OMP_NUM_THREADS was not set, is 2",)

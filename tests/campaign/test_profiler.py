@@ -217,14 +217,14 @@ def test_a_size_that_is_refused_is_left_out_and_told(sample: Path) -> None:
     assert any("16 records per request with 1, 2 in flight" in w and "413" in w for w in result.warnings)
 
 
-def test_ctrl_c_stops_the_container(sample: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_container_and_says_where_the_points_are(sample: Path, tmp_path: Path) -> None:
     container = ServedHere(one_line_each)
 
     def interrupt(step: Progress) -> None:
         if step.measured == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         profile(
             container,
             payload=sample,
@@ -235,6 +235,7 @@ def test_ctrl_c_stops_the_container(sample: Path, tmp_path: Path) -> None:
             output=tmp_path / "profile.json",
             progress=interrupt,
         )
+    assert "The 2 points measured before are kept in" in raised.value.__notes__[0]
     assert container.stops == 1
     assert len(read_document(tmp_path / "profile.json", Profile).measurements) == 2
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []

@@ -1,6 +1,7 @@
 """A command line as a container, by either way of accounting."""
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -82,6 +83,22 @@ def test_a_process_beyond_the_memory_limit_is_killed_and_the_error_says_so() -> 
         with pytest.raises(ContainerDiedError, match=r"memory limit of 48 MiB"):
             container.invoke(b'"allocate"\n', content_type=LINES)
         assert container.description.limits == limits
+
+
+@needs_cgroup
+def test_a_server_whose_workers_never_come_up_for_want_of_memory_is_refused_at_once_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    worker = "held = bytearray(2**28); held[::4096] = b'x' * len(held[::4096])"
+    program = tmp_path / "master.py"
+    program.write_text(
+        f"import subprocess, sys, time\nwhile True:\n    subprocess.run([sys.executable, '-c', {worker!r}])\n"
+        "    time.sleep(0.1)\n"
+    )
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(program))}"
+    container = ProcessContainer(command, limits=Limits(memory_bytes=64 * 2**20), startup_timeout_s=60)
+    with pytest.raises(ContainerStartError, match=r"killed \d+ of its processes .* memory limit of 64 MiB"):
+        container.start()
 
 
 def test_a_memory_limit_without_a_control_group_is_refused_not_ignored() -> None:

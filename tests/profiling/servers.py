@@ -134,15 +134,21 @@ class Server:
 
 
 class ServedHere(HttpContainer):
-    """A container around such a server. Each request costs a made-up 2 ms of CPU; memory is 1 MiB per 100 requests."""
+    """A container around such a server. Each request costs a made-up time of CPU; memory is 1 MiB per 100 requests."""
 
     def __init__(
-        self, answer: Callable[[bytes], Reply], *, workers: int | None = None, digest: str | None = None
+        self,
+        answer: Callable[[bytes], Reply],
+        *,
+        workers: int | None = None,
+        digest: str | None = None,
+        cpu_s_per_request: float = 0.002,
     ) -> None:
         self.server = Server(answer)
         self.starts = 0
         self.stops = 0
         self.dead = False
+        self.cpu_s_per_request = cpu_s_per_request
         self._description = ContainerDescription(
             backend="process", target="served here", digest=digest, environment={}, limits=Limits(), workers=workers
         )
@@ -167,7 +173,10 @@ class ServedHere(HttpContainer):
     def usage(self) -> Usage | None:
         count = len(self.server.bodies)
         return Usage(
-            cpu_s=0.002 * count, memory_bytes=2**20, memory_peak_bytes=2**20 * (1 + count // 100), source="process-tree"
+            cpu_s=self.cpu_s_per_request * count,
+            memory_bytes=2**20,
+            memory_peak_bytes=2**20 * (1 + count // 100),
+            source="process-tree",
         )
 
     def reset_memory_peak(self) -> None:

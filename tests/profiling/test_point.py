@@ -113,6 +113,11 @@ def test_a_server_held_up_by_delayed_acknowledgements_is_told(sample: Sample) ->
     assert any("delayed acknowledgement" in warning for warning in point.warnings)
 
 
+def test_a_server_that_computes_for_as_long_as_an_acknowledgement_is_delayed_is_not_suspected(sample: Sample) -> None:
+    computing = ServedHere(lambda _: Reply(delay_s=0.041), cpu_s_per_request=0.04)
+    assert not any("delayed acknowledgement" in warning for warning in measure(computing, sample, time_s=0.5).warnings)
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_refusal_under_load_is_an_error_with_body_and_log(status: int, sample: Sample) -> None:
     turns = count()

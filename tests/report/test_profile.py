@@ -5,7 +5,7 @@ from rich.console import Console
 from planner.container.contract import ContainerDescription, Limits
 from planner.documents import replace
 from planner.interval import Interval
-from planner.profiling.profile import Host, Measurement, Payload, Profile
+from planner.profiling.profile import Host, LoadGenerator, Measurement, Payload, Profile
 from planner.report.profile import render
 
 ROW = Measurement(
@@ -49,13 +49,34 @@ def shown(profile: Profile) -> str:
     return console.file.getvalue()
 
 
+def told(profile: Profile) -> str:
+    """The same in one line, with single spaces."""
+    return " ".join(shown(profile).split())
+
+
 def test_a_row_tells_rate_latency_cpu_and_memory() -> None:
     # p99 is the 99th of 100 samples; 1 CPU second for 800 records, in 2 s on 2 CPUs.
-    assert "2 8 2 400 6.5 10.0 20.0 1.25 25 123 100" in " ".join(shown(PROFILE).split())
+    assert "2 8 2 400 6.5 10.0 20.0 1.25 25 123 100" in told(PROFILE)
 
 
 def test_what_cannot_be_seen_is_a_dash_and_never_a_zero() -> None:
-    assert "1 1 2 400 6.5 10.0 20.0 - - - 100" in " ".join(shown(PROFILE).split())
+    assert "1 1 2 400 6.5 10.0 20.0 - - - 100" in told(PROFILE)
+
+
+def test_the_limits_say_what_is_pinned_what_is_a_quota_and_how_much_memory_there_is() -> None:
+    pinned = replace(PROFILE.container, limits=Limits(cpus=1, memory_bytes=2**31), workers=1, cpu_set=(1,))
+    assert "limits 1 CPU (pinned to CPU 1), 2 GiB, 1 worker " in told(replace(PROFILE, container=pinned))
+    halted = replace(PROFILE.container, limits=Limits(cpus=0.5))
+    assert "limits 0.5 CPU by a quota, 2 workers " in told(replace(PROFILE, container=halted))
+    assert "limits no CPU limit, 2 workers " in told(PROFILE)
+
+
+def test_it_says_where_cpu_and_memory_were_read_and_what_the_load_generator_costs() -> None:
+    generator = LoadGenerator(cpu_s_per_request=5e-5, latency_s=1e-4)
+    read = replace(PROFILE, usage_source="cgroup-v1", load_generator=generator)
+    said = "measured by CPU and memory from cgroup v1; load generator 50 µs CPU, 100 µs latency a request"
+    assert said in told(read)
+    assert "measured by CPU and memory not visible" in told(PROFILE)
 
 
 def test_text_of_the_user_is_not_markup() -> None:

@@ -1,0 +1,24 @@
+"""The fixed computation that tells how fast the machine is at the moment."""
+
+import os
+
+from planner.profiling.reference import drift_notice, reference_s
+
+
+def test_it_takes_cpu_time_on_the_cpus_asked_for_and_the_thread_is_back_on_its_own() -> None:
+    before = os.sched_getaffinity(0)
+    assert reference_s((min(before),)) > 0
+    assert os.sched_getaffinity(0) == before
+    assert reference_s() > 0
+
+
+def test_a_machine_that_is_now_faster_now_slower_is_told_with_both_speeds() -> None:
+    told = drift_notice([0.010, 0.013, 0.010, 0.013, 0.010, 0.013])
+    assert told is not None
+    assert "took 10 ms of CPU or less at a quarter of them, 13 ms or more at another" in told
+
+
+def test_a_steady_machine_one_odd_reading_and_few_readings_say_nothing() -> None:
+    assert drift_notice([0.010, 0.0105, 0.0103, 0.0109, 0.0101]) is None
+    assert drift_notice([0.010] * 7 + [0.030]) is None
+    assert drift_notice([0.010, 0.020, 0.030]) is None
