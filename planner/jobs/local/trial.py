@@ -22,7 +22,7 @@ from planner.jobs.local.outcome import raise_if_failed
 from planner.jobs.local.run import OpenInstance, run_job
 from planner.jobs.local.run_document import ObjectRow, RunDocument
 from planner.jobs.local.settings import JobSettings
-from planner.records.dataset import BatchStrategy, SplitType
+from planner.records.dataset import BatchStrategy, CompressionType, SplitType
 from planner.records.payloads import iter_payloads, iter_records
 
 _ALONE_S: Final = 2.0
@@ -160,7 +160,7 @@ def _pieces(trial: Trial) -> list[bytes]:
 def _cut(
     sample: Path, split_type: SplitType, batch_strategy: BatchStrategy | None, max_payload_mb: int
 ) -> Iterator[bytes]:
-    compression_type = "Gzip" if sample.suffix == ".gz" else "None"
+    compression_type: CompressionType = "Gzip" if sample.suffix == ".gz" else "None"
     try:
         with sample.open("rb", buffering=0) as stream:
             if batch_strategy == "SingleRecord":
