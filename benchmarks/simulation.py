@@ -268,8 +268,8 @@ def against_runs(servers: list[str], *, budget_s: float, seconds: float, output:
             for shape in SHAPES:
                 rows.append(job(name, measured, shape, folder, seconds=seconds, keeps=keeps))
                 show(rows[-1])
-        if output is not None:
-            output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+                if output is not None:
+                    output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     columns = {
         "error": [row.error for row in rows],
         "stand-ins": [row.stand_ins_s / row.truth_s - 1 for row in rows],
