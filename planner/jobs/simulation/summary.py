@@ -166,7 +166,8 @@ def _sharing(found: SideBySide) -> str:
     cpus = f"{found.cpus:g} {'CPU' if found.cpus == 1 else 'CPUs'}"
     instances = "one instance" if found.instances == 1 else f"{found.instances} instances"
     means = (
-        "to the containers themselves with sample records: how fast this machine was just now is in it"
+        "to the containers themselves with sample records: how fast this machine was just now is in it, that "
+        "it may be faster or slower in the run is not"
         if found.tried == "containers"
         else f"to stand-ins that take the profile's CPU and waiting time and {kept} their connections: how fast this "
         "machine is at the container's work is still the profile's"
