@@ -1,7 +1,7 @@
 """What several commands share: where results go, which container, values with units."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -283,3 +283,13 @@ def opened_container(
         startup_timeout_s=startup_timeout,
         network=network,
     )
+
+
+def instance_opener(options: Mapping[str, Any]) -> "Callable[[Mapping[str, str], Limits], Container]":
+    """Makes the container of one instance; a server that already runs is left where it is."""
+
+    def open_instance(environment: "Mapping[str, str]", limits: "Limits") -> "Container":
+        own = {} if options["url"] is not None else {"limits": limits}
+        return opened_container(**{**options, "env": dict(environment), **own})
+
+    return open_instance

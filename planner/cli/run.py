@@ -1,6 +1,6 @@
 """`planner run`: the job on this machine, as the service would run it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from planner.cli.options import (
     OutputFormat,
     container_options,
     emit,
-    opened_container,
+    instance_opener,
     refuse_unclear_container,
     stderr_console,
 )
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress as ProgressBar
 
-    from planner.container.contract import Container, Limits
     from planner.jobs.local import JobSettings, RunDocument, RunProgress
 
 
@@ -161,7 +160,7 @@ def command(
             source,
             folder,
             asked.settings,
-            _instance_opener(container),
+            instance_opener(container),
             cpus=container["cpus"],
             memory_bytes=container["memory"],
             resume=resume,
@@ -181,16 +180,6 @@ def _whole_seconds(seconds: float) -> int:
             f"{seconds:g} s is not a whole number of seconds from 1 to 3600", param_hint="--invocations-timeout"
         )
     return int(seconds)
-
-
-def _instance_opener(options: Mapping[str, Any]) -> "Callable[[Mapping[str, str], Limits], Container]":
-    """Makes the container of one instance; a server that already runs is left where it is."""
-
-    def open_instance(environment: "Mapping[str, str]", limits: "Limits") -> "Container":
-        own = {} if options["url"] is not None else {"limits": limits}
-        return opened_container(**{**options, "env": dict(environment), **own})
-
-    return open_instance
 
 
 def _echo(settings: "JobSettings", objects: int, notes: tuple[str, ...]) -> None:

@@ -1,13 +1,26 @@
 """`planner simulate`: a plan's job played out many times."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from planner.cli.options import DURATION, OutputFormat, emit, output_options, stderr_console
+from planner.cli.options import (
+    DURATION,
+    OutputFormat,
+    container_options,
+    emit,
+    instance_opener,
+    output_options,
+    refuse_unclear_container,
+    stderr_console,
+)
 
 if TYPE_CHECKING:
+    from planner.jobs.sharing import SideBySide
+    from planner.jobs.simulation.document import Simulation
     from planner.planning.plan import Plan
     from planner.profiling.profile import Profile
     from planner.records.dataset import Dataset
@@ -20,11 +33,14 @@ Examples:
   planner simulate plan.json --profile profile.json --dataset dataset.json --deadline 90m
   planner simulate plan.json --worlds 5000 --random-assignment 1 --record-failure-rate 1e-6
   planner simulate plan.json --profile profile.json --dataset dataset.json --here --instance-count 2
+  planner simulate plan.json --profile p.json --dataset d.json --here --command "python serve.py" --payload rows.jsonl
 
 Drawn anew in every world: the error of model and hardware speed (one for the whole job), a difference from
 instance to instance, every request's service time, start-up, and which object goes to which instance. The same
---seed gives the same numbers, but for --here, which first measures for some five seconds what containers and runner
-cost each other on this machine. A profile that is not the plan's: exit code 40; another dataset: 11.""",
+--seed gives the same numbers, but for --here, which first tries the containers and the runner on this machine for some
+ten seconds: the containers themselves where one is named and --payload gives records, else stand-ins that take the
+profile's CPU time, and so cannot see that the machine has become slower. The container's options go with --here only.
+A profile that is not the plan's: exit code 40; another dataset: 11.""",
 )
 @click.argument("plan_path", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -62,16 +78,18 @@ cost each other on this machine. A profile that is not the plan's: exit code 40;
 @click.option("--here", is_flag=True, help="Play it on the profiled host instead: what `planner run` would take.")
 @click.option("--instance-count", type=click.IntRange(min=1), help="With --here: containers. [default: the plan's]")
 @click.option(
-    "--cpus",
-    type=click.FloatRange(min=0, min_open=True),
-    help="With --here: CPUs of each container. [default: an equal share of this machine's]",
+    "--payload",
+    "sample",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --here and a container: a file of records to try it with, such as the profile's.",
 )
 @click.option(
     "--closes-connections",
     is_flag=True,
-    help="With --here: the server ends its connection with each answer, as those with synchronous workers do; "
-    "`planner run` shows how many it opened, the profile does not know.",
+    help="With --here and no container: the server ends its connection with each answer, as those with synchronous "
+    "workers do; `planner run` shows how many it opened, the profile does not know.",
 )
+@container_options
 @output_options
 def command(
     *,
@@ -80,17 +98,18 @@ def command(
     dataset_path: Path | None,
     repeat: int | None,
     here: bool,
-    instance_count: int | None,
-    cpus: float | None,
-    closes_connections: bool,
     output: Path | None,
     format_: OutputFormat,
-    **chances: Any,
+    deadline: float | None,
+    budget: float | None,
+    random_assignment: float,
+    **options: Any,
 ) -> None:
     """Play out a plan's job many times: how its finish time and its cost are distributed.
 
-    PLAN is what `planner recommend` wrote. Prints quantiles, the probability of meeting deadline and budget, how busy
-    each instance is, what idle instances cost, and with --record-failure-rate what bad records are expected to cost.
+    PLAN is what `planner recommend` wrote; IMAGE goes with --here. Prints quantiles, the probability of meeting
+    deadline and budget, how busy each instance is, what idle instances cost, and with --record-failure-rate what bad
+    records are expected to cost.
     """
     from planner.documents import read_document
     from planner.jobs.simulation.simulate import simulate
@@ -98,30 +117,37 @@ def command(
     from planner.profiling.profile import Profile
     from planner.report.simulation import render
 
+    played = {name: options.pop(name) for name in ("worlds", "seed")}
+    played["record_failure_rate"] = options.pop("record_failure_rate")
+    on_aws = {"budget": budget, "random_assignment": random_assignment}
+    _refuse(on_aws if here else options, "Not with --here" if here else "Only with --here")
     plan = read_document(plan_path, Plan)
     profile = None if profile_path is None else read_document(profile_path, Profile)
     dataset = _dataset(dataset_path, plan.workload.repeat if repeat is None else repeat)
-    stderr_console().print(f"{plan_path}: playing {chances['worlds']:,} worlds, seed {chances['seed']}", markup=False)
+    stderr_console().print(f"{plan_path}: playing {played['worlds']:,} worlds, seed {played['seed']}", markup=False)
     if here:
-        found = _here(
-            plan,
-            profile,
-            dataset,
-            instance_count=instance_count,
-            cpus=cpus,
-            keeps_connections=not closes_connections,
-            chances=chances,
-        )
-    elif instance_count is not None or cpus is not None or closes_connections:
-        raise click.UsageError(
-            "--instance-count, --cpus and --closes-connections go with --here; for AWS, change the plan."
-        )
+        found = _here(plan, profile, dataset, deadline_s=deadline, played=played, **options)
     else:
-        deadline_s, budget_usd = chances.pop("deadline"), chances.pop("budget")
         found = simulate(
-            plan, profile=profile, dataset=dataset, deadline_s=deadline_s, budget_usd=budget_usd, **chances
+            plan,
+            profile=profile,
+            dataset=dataset,
+            deadline_s=deadline,
+            budget_usd=budget,
+            random_assignment=random_assignment,
+            **played,
         )
     emit(found, lambda: render(found), output=output, format_=format_)
+
+
+def _refuse(options: Iterable[str], when: str) -> None:
+    """Raise click.UsageError if any of these options is given."""
+    context = click.get_current_context()
+    given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if given:
+        named = [parameter for parameter in context.command.params if parameter.name in given]
+        names = [one.human_readable_name if isinstance(one, click.Argument) else one.opts[0] for one in named]
+        raise click.UsageError(f"{when}: {', '.join(names)}.")
 
 
 def _dataset(path: Path | None, repeat: int) -> "Dataset | None":
@@ -138,12 +164,13 @@ def _here(
     dataset: "Dataset | None",
     *,
     instance_count: int | None,
-    cpus: float | None,
-    keeps_connections: bool,
-    chances: dict[str, Any],
-) -> Any:
+    sample: Path | None,
+    closes_connections: bool,
+    deadline_s: float | None,
+    played: dict[str, Any],
+    **container: Any,
+) -> "Simulation":
     """The plan's payload and concurrency on the profiled host."""
-    from planner.jobs.simulation.here import side_by_side_here
     from planner.jobs.simulation.simulate import simulate_here
 
     if profile is None or dataset is None:
@@ -154,15 +181,37 @@ def _here(
         "max_payload_mb": chosen.max_payload_mb,
         "max_concurrent_transforms": chosen.max_concurrent_transforms,
         "instance_count": chosen.instance_count if instance_count is None else instance_count,
-        "cpus": cpus,
+        "cpus": container["cpus"],
     }
-    stderr_console().print("measuring what containers and runner cost each other here", markup=False)
-    return simulate_here(
+    cost = _tried(profile, dataset, job, container, sample=sample, keeps_connections=not closes_connections)
+    return simulate_here(profile, dataset, **job, side_by_side=cost, deadline_s=deadline_s, **played)
+
+
+def _tried(
+    profile: "Profile",
+    dataset: "Dataset",
+    job: dict[str, Any],
+    container: dict[str, Any],
+    *,
+    sample: Path | None,
+    keeps_connections: bool,
+) -> "SideBySide | None":
+    """What containers and runner do here, by the container that the options name, or by stand-ins."""
+    from planner.jobs.simulation.here import side_by_side_here, tried_here
+
+    if sample is None:
+        if any(container[name] is not None for name in ("image", "model_dir", "command_line", "url")):
+            raise click.UsageError("To try the container, give sample records: --payload FILE.")
+        stderr_console().print("measuring with stand-ins what containers and runner cost each other here", markup=False)
+        return side_by_side_here(profile, dataset, **job, keeps_connections=keeps_connections)
+    refuse_unclear_container(**container)
+    stderr_console().print(f"trying the container here with {sample}", markup=False)
+    return tried_here(
         profile,
         dataset,
+        instance_opener(container),
+        sample,
         **job,
-        side_by_side=side_by_side_here(profile, dataset, **job, keeps_connections=keeps_connections),
-        worlds=chances["worlds"],
-        seed=chances["seed"],
-        deadline_s=chances["deadline"],
+        memory_bytes=container["memory"],
+        environment={**profile.container.environment, **container["env"]},
     )

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,21 +74,51 @@ def test_options_change_what_they_say(folder: Path) -> None:
 
 def test_here_plays_the_profiled_host(folder: Path) -> None:
     shown = invoked(
-        folder, *files(folder), "--here", "--instance-count", "2", "--cpus", "1", "--random-assignment", "0"
+        folder, *files(folder), "--here", "--instance-count", "2", "--cpus", "1", "--record-failure-rate", "1e-7"
     )
+    assert "With 1 bad record in 10,000,000" in shown.stdout
     assert "2 x here" in shown.stdout
     assert "1 CPU of its host" in shown.stdout
     assert "times what it took in the profile" in " ".join(shown.stdout.split())
     assert "start-up" not in shown.stdout.split("What this rests on")[0]
 
 
+def test_here_tries_the_container_that_is_named(folder: Path) -> None:
+    (folder / "rows.txt").write_bytes((b"x" * 999 + b"\n") * 3000)
+    server = Path(__file__).parent.parent / "jobs" / "local_server.py"
+    command_line = f"{sys.executable} {server}"
+    shown = invoked(
+        folder, *files(folder), "--here", "--instance-count", "1", "--cpus", "1", "--command", command_line,
+        "--payload", str(folder / "rows.txt"),
+    )  # fmt: skip
+    assert "trying the container here" in shown.stderr
+    assert "to the containers themselves" in " ".join(shown.stdout.split())
+
+
 @pytest.mark.parametrize(
-    "options", [("--here",), ("--instance-count", "2"), ("--cpus", "1"), ("--closes-connections",)]
+    "options",
+    [
+        ("--here",),
+        ("--instance-count", "2"),
+        ("--cpus", "1"),
+        ("--closes-connections",),
+        ("--command", "serve"),
+        ("some-image",),
+        ("--here", "--budget", "2"),
+        ("--here", "--random-assignment", "0"),
+    ],
 )
 def test_half_a_question_is_a_usage_error(folder: Path, options: tuple[str, ...]) -> None:
     shown = invoked(folder, *options)
     assert shown.exit_code == 2
     assert "--here" in shown.stderr
+
+
+def test_a_container_to_try_needs_records_and_records_a_container(folder: Path) -> None:
+    assert "--payload" in invoked(folder, *files(folder), "--here", "--command", "serve").stderr
+    shown = invoked(folder, *files(folder), "--here", "--payload", str(folder / "plan.json"))
+    assert shown.exit_code == 2
+    assert "Say which container" in shown.stderr
 
 
 def test_what_does_not_belong_to_the_plan_is_refused(folder: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.documents import replace
 from planner.jobs.sharing import SideBySide, stretched
 
 WORK = st.lists(st.floats(min_value=0.0, max_value=1e6), min_size=1, max_size=6)
@@ -55,3 +56,9 @@ def test_a_runner_that_is_short_for_all_is_enough_for_a_few() -> None:
 def test_one_instance_has_the_runners_own_cost_only_and_noise_makes_none_faster() -> None:
     assert _found(1, alone=80.0, together=80.0).slowdowns() == pytest.approx((1.25,))
     assert _found(3, alone=105.0, together=101.0).slowdowns() == (1.0, 1.0, 1.0)
+
+
+def test_containers_that_were_tried_also_tell_that_the_machine_is_faster_or_slower_now() -> None:
+    faster = replace(_found(2, alone=125.0, together=110.0), tried="containers")
+    assert faster.slowdowns() == pytest.approx((0.8, 1 / 1.1))
+    assert stretched(np.array([[1.0, 1.0]]), faster.slowdowns()) == pytest.approx(np.array([[1 / 1.1, 1 / 1.1]]))

@@ -6,7 +6,8 @@ left, or on theirs. What that costs depends on the machine, its scheduler and th
 (`stand_in`), which take the CPU time of a request that the profile says, and wait as long as it then takes to have its
 latency: first one of them under the profile's load generator, then under the runner with a small job of the same
 requests, then as many as the job has instances. The first rate over the others is the slowdown. Nothing of the job
-itself is run.
+itself is run. Because they burn a given CPU time and not a given work, they cannot see that the machine needs more of
+it for a request than it did in the profile: `trial` can.
 """
 
 import contextlib

@@ -1,16 +1,25 @@
-"""What the containers of a job on this machine and the runner cost each other: measured before it is simulated."""
+"""What the containers of a job on this machine and the runner cost each other: measured before it is simulated.
+
+With the containers themselves and a sample of records where they are given (`local.trial`), else with stand-ins
+(`local.side_by_side`).
+"""
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from planner.container.cpus import available_cpus
+from planner.jobs.local.run import OpenInstance
+from planner.jobs.local.settings import JobSettings
 from planner.jobs.local.side_by_side import StandIn, measure_side_by_side
+from planner.jobs.local.trial import Trial, try_containers
 from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.requests import object_requests
 from planner.performance.model import PerformanceModel
-from planner.performance.prediction import Bounds
+from planner.performance.prediction import Bounds, Columns
 from planner.profiling.profile import Profile
 from planner.records.dataset import BatchStrategy, Dataset
 
@@ -55,6 +64,78 @@ def side_by_side_here(
     return None if what is None else measure_side_by_side(what, instance_count=at_work, cpus=each)
 
 
+def tried_here(
+    profile: Profile,
+    dataset: Dataset,
+    open_instance: OpenInstance,
+    sample: Path,
+    *,
+    batch_strategy: BatchStrategy = "MultiRecord",
+    max_payload_mb: int,
+    max_concurrent_transforms: int,
+    instance_count: int = 1,
+    cpus: float | None = None,
+    memory_bytes: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> SideBySide:
+    """The same from the job's own containers and sample records; takes about ten seconds.
+
+    It also tells how fast this machine is now at the container's work, which the profile cannot know. `environment`
+    is that of the job, the profile's when not given. Raises as `local.trial.try_containers` does.
+    """
+    each, at_work = cpus_of_each(instance_count, cpus), min(instance_count, dataset.object_count)
+    requests = object_requests(dataset, batch_strategy, max_payload_mb)
+    model = PerformanceModel.fit(profile)
+
+    def foretold_per_s(records_per_request: float) -> float:
+        columns = _foretold(model, records_per_request, max_concurrent_transforms, each)
+        return float(columns.throughput_records_per_s.mid) / records_per_request
+
+    trial = Trial(
+        open_instance=open_instance,
+        sample=sample,
+        settings=JobSettings(
+            content_type=profile.payload.content_type,
+            accept=profile.payload.accept,
+            split_type=dataset.split_type,
+            assemble_with="Line" if dataset.split_type == "Line" else "None",
+            batch_strategy=batch_strategy,
+            max_payload_mb=max_payload_mb,
+            max_concurrent_transforms=max_concurrent_transforms,
+            instance_count=at_work,
+            environment=profile.container.environment if environment is None else environment,
+        ),
+        cpus=each,
+        memory_bytes=memory_bytes,
+    )
+    expected_per_s = foretold_per_s(requests.total_records / requests.requests)
+    found = try_containers(trial, expected_requests_per_s=expected_per_s)
+    return SideBySide(
+        tried="containers",
+        instances=at_work,
+        cpus=each,
+        profiled_requests_per_s=foretold_per_s(found.records_per_request),
+        alone_requests_per_s=found.alone_requests_per_s,
+        together_requests_per_s=found.together_requests_per_s,
+        client_cpu_s_per_request=found.client_cpu_s_per_request,
+        requests=found.requests,
+        keeps_connections=found.keeps_connections,
+    )
+
+
+def _foretold(model: PerformanceModel, records_per_request: float, concurrency: int, cpus: float) -> Columns:
+    """One container with so many CPUs of the profiled host."""
+    one, capacity = np.array(1.0), np.array(model.capacity_cores_at(cpus))
+    return model.predict_columns(
+        np.array(records_per_request),
+        np.array(float(concurrency)),
+        np.array(cpus),
+        Bounds(low=one, mid=one, high=one),
+        Bounds(low=capacity, mid=capacity, high=capacity),
+        None if model.workers is None else np.array(model.workers),
+    )
+
+
 def stand_in_of(
     profile: Profile,
     *,
@@ -70,16 +151,7 @@ def stand_in_of(
     A request of several records is measured as a full payload of the next whole number of MB, and one that takes longer
     than 0.1 s as a smaller one, with everything in proportion.
     """
-    model, one = PerformanceModel.fit(profile), np.array(1.0)
-    capacity = np.array(model.capacity_cores_at(cpus))
-    columns = model.predict_columns(
-        np.array(records_per_request),
-        np.array(float(max_concurrent_transforms)),
-        np.array(cpus),
-        Bounds(low=one, mid=one, high=one),
-        Bounds(low=capacity, mid=capacity, high=capacity),
-        None if model.workers is None else np.array(model.workers),
-    )
+    columns = _foretold(PerformanceModel.fit(profile), records_per_request, max_concurrent_transforms, cpus)
     cpu_s_per_record = float(columns.cpu_s_per_record.mid)
     if not math.isfinite(cpu_s_per_record):
         return None

@@ -93,13 +93,14 @@ def simulate_here(
     worlds: int = 1000,
     seed: int = 1,
     deadline_s: float | None = None,
+    record_failure_rate: float | None = None,
 ) -> Simulation:
     """What `planner run` would take on the profiled host: speed 1, its CPUs divided over the containers.
 
     `cpus` are those of one container; an equal share of whole CPUs, at least 1, when not given. `side_by_side` is what
-    `here.side_by_side_here` measured for these arguments; without it several containers are taken not to slow each
-    other, and a warning says so. There is no start-up and no price, and objects are dealt, as `planner run` does.
-    Raises as `simulate` does, and ValueError for a `side_by_side` of another number of instances.
+    `here.tried_here` or `here.side_by_side_here` measured for these arguments; without it several containers are taken
+    not to slow each other, and a warning says so. There is no start-up and no price, and objects are dealt, as
+    `planner run` does. Raises as `simulate` does, and ValueError for a `side_by_side` of another number of instances.
     """
     requests = object_requests(dataset, batch_strategy, max_payload_mb)
     share, at_work = cpus_of_each(instance_count, cpus), min(instance_count, dataset.object_count)
@@ -136,6 +137,7 @@ def simulate_here(
         configuration=configuration,
         input=dataset.input,
         deadline_s=deadline_s,
+        record_failure_rate=record_failure_rate,
         side_by_side=side_by_side,
         unmeasured_cpus=(share, float(len(available_cpus()))) if side_by_side is None and at_work > 1 else None,
     )

@@ -161,15 +161,22 @@ def _assumptions(job: Job, chances: Chances, question: Question, worlds: Worlds)
 
 
 def _sharing(found: SideBySide) -> str:
-    """What the measurement with stand-ins found, in words."""
+    """What was measured of it, in words."""
     kept = "keep" if found.keeps_connections else "end"
     cpus = f"{found.cpus:g} {'CPU' if found.cpus == 1 else 'CPUs'}"
     instances = "one instance" if found.instances == 1 else f"{found.instances} instances"
+    means = (
+        "to the containers themselves with sample records: how fast this machine was just now is in it, that "
+        "it may be faster or slower in the run is not"
+        if found.tried == "containers"
+        else f"to stand-ins that take the profile's CPU and waiting time and {kept} their connections: how fast this "
+        "machine is at the container's work is still the profile's"
+    )
     return (
         f"{instances} of {cpus} and the runner share this machine: with all at work a request takes "
         f"{found.slowdown:.2f} times what it took in the profile, and {found.slowdowns()[0]:.2f} times with one; "
-        f"measured with {found.requests:,} requests to stand-ins that take the profile's CPU and waiting time and "
-        f"{kept} their connections. The runner needs {found.client_cpu_s_per_request * 1e6:,.0f} us of CPU a request"
+        f"measured with {found.requests:,} requests {means}. The runner needs "
+        f"{found.client_cpu_s_per_request * 1e6:,.0f} us of CPU a request"
     )
 
 
