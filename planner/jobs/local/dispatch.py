@@ -26,8 +26,8 @@ LOOK_S: Final = 0.1
 PUBLISHERS: Final = 4
 MOST_UNPUBLISHED: Final = 64
 """So many outputs may wait for the disk before sending pauses: each holds a file open."""
-DEATH_NOTICE_S: Final = 0.5
-"""How long a refused connection waits for the news that its server has ended."""
+DEATH_NOTICE_S: Final = {"refused": 0.5, "reset": 0.2}
+"""How long a connection that was refused, or ended early, waits for the news that its server has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,12 +205,12 @@ class Dispatch:
     def _check_alive(self, lane: Lane, failure: Failure) -> None:
         """Raise ContainerDiedError if no answer came because the server has ended.
 
-        A refused connection means that nobody listens: the news of the end is waited for, or every further object
-        would fail for the same reason.
+        The news of the end may come later than the end of the connection: it is waited for, or further objects would
+        fail for the same reason.
         """
         if failure.kind == "status":
             return
-        deadline_s = time.perf_counter() + (DEATH_NOTICE_S if failure.kind == "refused" else 0.0)
+        deadline_s = time.perf_counter() + DEATH_NOTICE_S.get(failure.kind, 0.0)
         while True:
             lane.container.check_alive()
             if time.perf_counter() >= deadline_s:
