@@ -3,7 +3,8 @@
 Benchmarks play the server, each with its whole suite held out of mean and spread, so that the rule of choice is judged
 on hundreds of choices and not on one server's. A market is the types among which the choice is made: all 116, all but
 the cheapest family or generation, and every family alone. Regret is dollars per request on the chosen type over the
-least that any type of the market had, minus one. Last the same rules on Redis, looked at once, after they were judged.
+least that any type of the market had, minus one. Last the same rules on Redis. Its
+rows were seen beside the benchmarks' from the first trial on, so they test nothing that was chosen here.
 
 What a single run per type has beyond the trend of its generation, family and size is its machine's luck
 (`hardware_scores`), and the least of many is mostly the luckiest: "own trend known" is the regret of a prediction that
