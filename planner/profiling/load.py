@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from planner.buffers import page_aligned
 from planner.container.contract import Address, Usage
 from planner.profiling.host import host_cpu_s
 from planner.profiling.http1 import RECEIVE_BUFFER_BYTES, Connection, Failure, Request
@@ -81,7 +82,7 @@ class ClosedLoop:
     ) -> None:
         self._requests: Iterator[Request] = itertools.cycle(requests)
         self._selector = selectors.DefaultSelector()
-        buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
+        buffer = page_aligned(RECEIVE_BUFFER_BYTES)
         self._idle = [Connection(address, self._selector, buffer) for _ in range(concurrency)]
         self._busy: dict[Connection, Request] = {}
         self._timeout_s = timeout_s

@@ -5,11 +5,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from planner.buffers import page_aligned
 from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 2**19
+CHUNK_BYTES: Final = 2**20
 """How much is read at once: not far above a core's second-level cache, and large enough to hide some twenty calls."""
 _FIRST_BYTES: Final = 2**16
 """How much is read first where no buffer is given: a small object takes less time than clearing CHUNK_BYTES."""
@@ -35,7 +36,7 @@ def iter_chunks(
     source: str,
     policy: CuttingPolicy = ASSUMED,
     *,
-    buffer: bytearray | None = None,
+    buffer: memoryview | None = None,
 ) -> Iterator[memoryview]:
     """The bytes that the object's records consist of, in chunks of at most CHUNK_BYTES.
 
@@ -50,14 +51,13 @@ def iter_chunks(
     return content
 
 
-def _stored_chunks(stream: ByteStream, buffer: bytearray | None) -> Iterator[memoryview]:
-    whole = memoryview(bytearray(_FIRST_BYTES) if buffer is None else buffer)
+def _stored_chunks(stream: ByteStream, buffer: memoryview | None) -> Iterator[memoryview]:
+    whole = memoryview(bytearray(_FIRST_BYTES)) if buffer is None else buffer
     shown = whole.toreadonly()
     while count := stream.readinto(whole):
         yield shown if count == len(shown) else shown[:count]
         if buffer is None and count == _FIRST_BYTES:
-            buffer = bytearray(CHUNK_BYTES)
-            whole = memoryview(buffer)
+            whole = buffer = page_aligned(CHUNK_BYTES)
             shown = whole.toreadonly()
 
 

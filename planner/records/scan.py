@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from planner.buffers import page_aligned
 from planner.errors import InputMissingError, RecordFormatError, RecordTooLargeError
 from planner.records.checks import LineChecks, LineFindings
 from planner.records.dataset import CompressionType, Dataset, InputObject, SplitType
@@ -60,7 +61,7 @@ def inspect(
         tally=Tally(limit_bytes=limit_bytes, most_oversized=_MOST_FAULTS, policy=policy, sizes=sizes),
         findings={},
         faults=[],
-        buffer=bytearray(CHUNK_BYTES),
+        buffer=page_aligned(CHUNK_BYTES),
     )
     objects = reader.read_all(listing, progress)
     return Dataset(
@@ -94,7 +95,7 @@ class _Reader:
     findings: dict[str, LineFindings]
     """By key, of objects whose lines were checked and gave cause for a remark."""
     faults: list[str]
-    buffer: bytearray
+    buffer: memoryview
     """What every object is read into."""
 
     def read_all(self, listing: Listing, progress: Progress | None) -> tuple[InputObject, ...]:

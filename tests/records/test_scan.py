@@ -192,9 +192,9 @@ def test_a_record_that_no_request_can_carry_is_warned_of(tmp_path: Path) -> None
 def test_progress_ends_at_the_stored_size(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     inspect(
-        store(tmp_path, a_csv=b"1\n" * 900_000, b_csv=b"1\n"), progress=lambda done, total: seen.append((done, total))
+        store(tmp_path, a_csv=b"1\n" * 2_000_000, b_csv=b"1\n"), progress=lambda done, total: seen.append((done, total))
     )
-    assert seen[-1] == (1_800_002, 1_800_002)
+    assert seen[-1] == (4_000_002, 4_000_002)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert len(seen) > 3
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from planner.buffers import page_aligned
 from planner.container.contract import Container, ExecutionParameters, Limits, Startup, Usage
 from planner.errors import ContainerDiedError, OutputError
 from planner.jobs.local.assignment import cpu_sets, deal
@@ -141,7 +142,7 @@ class _Job:
                 wishes = instance.container.execution_parameters()
         used = effective(self.settings, wishes)
         processor = DataProcessor(self.settings)
-        buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
+        buffer = page_aligned(RECEIVE_BUFFER_BYTES)
         with selectors.DefaultSelector() as selector:
             lanes = [
                 Lane(
