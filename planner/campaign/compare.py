@@ -2,7 +2,7 @@
 
     symbol   meaning
     r        ln(new / old) of throughput at a point
-    s        its standard deviation: both windows' own, and REPEATABILITY for each run
+    s        its standard deviation: both windows' own, and for each run what its session is off by as a whole
     n        common points
 
 A point changed when 0 lies outside r ± z s with z so wide that of n unchanged points one or more falls out in one
@@ -24,7 +24,7 @@ from planner.errors import ProfileError
 from planner.interval import Z90, Interval
 from planner.profiling.host import read_host
 from planner.profiling.payloads import read_sample
-from planner.profiling.profile import REPEATABILITY, Host, Measurement, Payload, Profile
+from planner.profiling.profile import Host, Measurement, Payload, Profile
 from planner.records.dataset import SplitType
 
 _OTHER_SPEED: Final = 0.05
@@ -173,14 +173,14 @@ def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComp
         new_created_at=new.created_at,
         settings=tuple(_settings(old.container, new.container)),
         changes=tuple(sorted(changes, key=lambda change: (change.records_per_request, change.concurrency))),
-        throughput_ratio=_overall(changes),
+        throughput_ratio=_overall(changes, [row.session_log_sd for pair in pairs for row in pair]),
         warnings=tuple(_warnings(pairs)),
     )
 
 
 def _change(old: Measurement, new: Measurement, beyond: float) -> Change:
     log_ratio = math.log(new.throughput_records_per_s / old.throughput_records_per_s)
-    sd = math.sqrt(_log_sd(old) ** 2 + _log_sd(new) ** 2 + 2 * REPEATABILITY**2)
+    sd = math.hypot(_log_sd(old), _log_sd(new))
     both_seen = old.cpu_s_per_record and new.cpu_s_per_record is not None
     peaks_seen = old.memory_peak_bytes and new.memory_peak_bytes is not None
     return Change(
@@ -197,24 +197,25 @@ def _change(old: Measurement, new: Measurement, beyond: float) -> Change:
 
 
 def _log_sd(row: Measurement) -> float:
-    """Standard deviation of ln X within the window, by its 90 % interval; wider by what others took meanwhile.
+    """Standard deviation of ln X: within the window, by its 90 % interval, and from run to run.
 
-    A window in which others had a share d of the CPUs may have been slowed by up to 1 / (1 - d).
+    Wider by what others took meanwhile: a window in which they had a share d of the CPUs may have been slowed by up to
+    1 / (1 - d).
     """
     interval = row.throughput_interval_records_per_s
     window = math.log(interval.high / interval.low) / (2 * Z90)
     disturbed = -math.log1p(-min(0.9, row.disturbed_share or 0.0)) / 2
-    return math.hypot(window, disturbed)
+    return math.hypot(window, disturbed, row.between_windows_log_sd if row.windows == 1 else row.session_log_sd)
 
 
-def _overall(changes: list[Change]) -> Interval:
+def _overall(changes: list[Change], session_log_sds: list[float]) -> Interval:
     """The median ratio, with the scatter of the points about it as its error."""
     logs = [math.log(change.throughput_ratio.mid) for change in changes]
     middle = median(logs)
     scatter = 1.4826 * median(abs(value - middle) for value in logs)
     own = median(math.log(c.throughput_ratio.high / c.throughput_ratio.low) / (2 * Z90) for c in changes)
-    # Runs differ as a whole too (placement, clock): no number of points averages REPEATABILITY away.
-    sd = math.hypot(1.2533 * max(scatter, own) / math.sqrt(len(logs)), math.sqrt(2) * REPEATABILITY)
+    # Runs differ as a whole too (placement, clock): no number of points averages that away.
+    sd = math.hypot(1.2533 * max(scatter, own) / math.sqrt(len(logs)), math.sqrt(2) * median(session_log_sds))
     return Interval.from_log_sd(math.exp(middle), sd)
 
 

@@ -13,7 +13,7 @@ from planner.campaign.bodies import with_largest_body
 from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
 from planner.campaign.resume import is_searched, missing_points, own_rows, previous_profile
 from planner.campaign.session import Progress as Progress  # noqa: PLC0414 - part of this module, callers take it from here
-from planner.campaign.session import measuring, open_session, probe, workers_of
+from planner.campaign.session import Subject, open_session, workers_of
 from planner.container.contract import Container
 from planner.documents import replace, write_document
 from planner.errors import PlannerError
@@ -171,10 +171,11 @@ class _Session:
         deadline_s = time.monotonic() + time_budget_s
         self._show(None)
         with self._kept_files(), kept_off(begin.container.cpu_set or ()) as apart:
+            subject = Subject(self.container, self.sample, begin, apart=apart)
             bench = Bench(
                 workers=workers_of(self.container, begin.host),
-                probe=lambda records: probe(self.container, self.sample, records),
-                measure=measuring(self.container, self.sample, begin, apart=apart),
+                probe=subject.probe,
+                measure=subject.measure,
                 seconds_left=lambda: deadline_s - BODY_SHARE * time_budget_s - time.monotonic(),
             )
             for outcome in self._outcomes(bench, question):

@@ -1,7 +1,6 @@
 """One container up, checked, and ready to be asked: what the rules of this room call as `probe` and `measure`."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +13,7 @@ from planner.profiling.checks import check_response, divisible, media_type
 from planner.profiling.payloads import Sample
 from planner.profiling.point import Conditions, measure_point
 from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile
-from planner.profiling.reference import reference_s
+from planner.profiling.reference import reference_s, unsteadiness
 from planner.units import show_bytes
 
 REQUEST_TIMEOUT_S: Final = 60.0
@@ -97,36 +96,49 @@ def probe(container: Container, sample: Sample, records: int) -> float | Refused
     return min(latencies_s)
 
 
-def measuring(
-    container: Container, sample: Sample, opening: Profile, *, apart: bool
-) -> Callable[[Point, float], Measurement]:
-    """What measures a point of the opened session for some seconds."""
-    conditions = Conditions(
-        container=container,
-        sample=sample,
-        cpus=cpus_of(container, opening.host),
-        host_cpus=opening.host.logical_cpus,
-        request_timeout_s=REQUEST_TIMEOUT_S,
-        load_generator=opening.load_generator,
-        client_is_apart=apart,
-    )
-    session_began_s = datetime.fromisoformat(opening.created_at).timestamp()
+class Subject:
+    """The container of an opened session: what it can be asked, and how steady the machine proves meanwhile."""
 
-    is_here = container.description.backend != "url"
-    cpus = container.description.cpu_set or ()
+    def __init__(self, container: Container, sample: Sample, opening: Profile, *, apart: bool) -> None:
+        description = container.description
+        self._sample = sample
+        self._conditions = Conditions(
+            container=container,
+            sample=sample,
+            cpus=cpus_of(container, opening.host),
+            host_cpus=opening.host.logical_cpus,
+            request_timeout_s=REQUEST_TIMEOUT_S,
+            load_generator=opening.load_generator,
+            client_is_apart=apart,
+        )
+        self._began_s = datetime.fromisoformat(opening.created_at).timestamp()
+        self._cpus = None if description.backend == "url" else description.cpu_set or ()
+        known_s = [row.reference_s for row in opening.measurements]
+        self._readings_s = [reading_s for reading_s in known_s if reading_s is not None]
 
-    def measure(point: Point, time_s: float) -> Measurement:
-        reading_s = reference_s(cpus) if is_here else None
+    def probe(self, records: int) -> float | Refused:
+        """As the function of this name; the machine is read besides, so that its steadiness is known early."""
+        self._reading_s()
+        return probe(self._conditions.container, self._sample, records)
+
+    def measure(self, point: Point, time_s: float) -> Measurement:
+        """The point, measured for some seconds, with what the machine was like."""
+        reading_s = self._reading_s()
         row = measure_point(
-            conditions,
+            self._conditions,
             records_per_request=point.records_per_request,
             concurrency=point.concurrency,
             time_s=time_s,
-            started_at_s=max(0.0, time.time() - session_began_s),
+            started_at_s=max(0.0, time.time() - self._began_s),
         )
-        return replace(row, reference_s=reading_s)
+        return replace(row, reference_s=reading_s, unsteadiness=unsteadiness(self._readings_s))
 
-    return measure
+    def _reading_s(self) -> float | None:
+        """The fixed computation, timed on the container's CPUs; None where these are elsewhere."""
+        if self._cpus is None:
+            return None
+        self._readings_s.append(reference_s(self._cpus))
+        return self._readings_s[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from planner.campaign.bench import Bench, Skipped, run_points
 from planner.campaign.points import Point, records_ladder
-from planner.campaign.session import measuring, open_session, probe, workers_of
+from planner.campaign.session import Subject, open_session, workers_of
 from planner.container.contract import Container
 from planner.errors import (
     ContainerDiedError,
@@ -106,10 +106,11 @@ def measure_points(
     deadline_s = time.monotonic() + time_s
     outcomes = []
     with kept_off(container.description.cpu_set or ()) as apart:
+        subject = Subject(container, sample, opening, apart=apart)
         bench = Bench(
             workers=workers_of(container, opening.host),
-            probe=lambda records: probe(container, sample, records),
-            measure=measuring(container, sample, opening, apart=apart),
+            probe=subject.probe,
+            measure=subject.measure,
             seconds_left=lambda: deadline_s - time.monotonic(),
             slow_share=SLOW_SHARE,
         )

@@ -21,6 +21,7 @@ from planner.performance.intervals import (
     gap_error,
     half_width,
     inflation,
+    session_doubt,
     shared_doubt,
 )
 from planner.performance.points import FEWEST_POINTS, Points
@@ -214,6 +215,7 @@ def _surfaces(
         doubt=blank,
         below=blank,
         above=blank,
+        session=blank,
         cpu_s_per_request=blank,
         p99_ratio=blank,
     )
@@ -227,10 +229,10 @@ def _surfaces(
     claimed = np.hypot(sd, np.median(points.steady_noise))
     shape = (len(ln_b), len(ln_c))
     width = half_width(factor=factor, claimed=claimed, spread=spread, hull=hull, ln_b=grid_b, ln_c=grid_c)
-    width = width.reshape(shape)
+    seen = np.log(points.records_per_request), np.log(points.concurrency)
+    width = np.hypot(width, session_doubt(points.session, grid_b, grid_c, *seen)).reshape(shape)
     total = (mean + shift).reshape(shape)
     last = np.array([np.interp(hull.concurrency.values[-1], ln_c, row) for row in total])
-    seen = np.log(points.records_per_request), np.log(points.concurrency)
     below, above = (shared_doubt(side, grid_b, grid_c, *seen).reshape(shape) for side in (points.below, points.above))
     unseen = np.where(ln_c > hull.concurrency.values[-1], np.maximum(total - last[:, None], 0.0), 0.0)
     return (

@@ -9,8 +9,9 @@
     h        half width of the interval on the log scale                                      1
 
     a        half width for what other programs did to the points nearby: see `shared_doubt`          1
+    o        half width for what the machine did to all points of the session: see `session_doubt`    1
 
-    h = sqrt((q·s)² + 1.645² · (u² + (g_b·d_b)² + (g_c·d_c)² + (growth·distance outside)²) + a²)
+    h = sqrt((q·s)² + 1.645² · (u² + (g_b·d_b)² + (g_c·d_c)² + (growth·distance outside)²) + a² + o²)
 
 with q the factor below. g is measured by leaving out all points of an inner value: what a bend that falls between
 two measured values costs shows there and nowhere else. Independent parts add in quadrature.
@@ -108,12 +109,27 @@ def shared_doubt(widths: Floats, ln_b: Floats, ln_c: Floats, points_b: Floats, p
     What a point is thought to have lost to other programs is wrong in the same direction for all points that they
     disturbed alike, so points do not average it out; but one quiet point nearby settles it.
     """
+    near = _nearness(ln_b, ln_c, points_b, points_c)
+    mean = near @ (1 / (widths**2 + _SETTLED**2))
+    return np.asarray(np.sqrt(np.maximum(1 / mean - _SETTLED**2, 0.0)), dtype=np.float64)
+
+
+def session_doubt(log_sds: Floats, ln_b: Floats, ln_c: Floats, points_b: Floats, points_c: Floats) -> Floats:
+    """o: mean square of what the points nearby, and with them all others of the session, are off by together.
+
+    No error at a point left out shows it, since it moves those kept as well.
+    """
+    near = _nearness(ln_b, ln_c, points_b, points_c)
+    return np.asarray(Z90 * np.sqrt(near @ log_sds**2), dtype=np.float64)
+
+
+def _nearness(ln_b: Floats, ln_c: Floats, points_b: Floats, points_c: Floats) -> Floats:
+    """Weights of the points at each place, with the sum 1."""
     near = np.exp(
         -np.abs(ln_b[:, None] - points_b[None, :]) / REACH_RECORDS
         - np.abs(ln_c[:, None] - points_c[None, :]) / REACH_CONCURRENCY
     )
-    mean = near @ (1 / (widths**2 + _SETTLED**2)) / near.sum(axis=1)
-    return np.asarray(np.sqrt(np.maximum(1 / mean - _SETTLED**2, 0.0)), dtype=np.float64)
+    return np.asarray(near / near.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def half_width(*, factor: float, claimed: Floats, spread: Floats, hull: Hull, ln_b: Floats, ln_c: Floats) -> Floats:

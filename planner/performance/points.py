@@ -18,10 +18,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.documents import replace
 from planner.errors import ProfileError
 from planner.performance.contention import Stolen, Windows, stolen
 from planner.performance.prediction import Floats
-from planner.profiling.profile import Measurement, Profile
+from planner.profiling.profile import REPEATABILITY, Measurement, Profile
 
 FEWEST_POINTS: Final = 4
 """Fewer distinct points than this leave service time and limit both open."""
@@ -51,6 +52,8 @@ class Points:
     """How far ln X could well lie below log_requests_per_s, which rests on what other programs are thought to cost."""
     above: Floats
     """How far ln X could well lie above it, had other programs left the CPUs alone."""
+    session: Floats
+    """Standard deviation of what all points of the session are off by together, on a machine whose speed changes."""
     cpu_s_per_request: Floats
     """NaN where CPU use was not visible."""
     p99_ratio: Floats
@@ -99,9 +102,13 @@ def points_of(profile: Profile) -> Points:
             "planner profile ... --time-budget 60s"
         )
     rows = [row for group in groups.values() for row in group]
+    known = max(row.unsteadiness for row in rows)  # of rows measured early it was not yet
     cost = _stolen(profile, rows)
     position = iter(range(len(rows)))
-    merged = [_merged(group, cost, [next(position) for _ in group]) for group in groups.values()]
+    merged = [
+        _merged([replace(row, unsteadiness=known) for row in group], cost, [next(position) for _ in group])
+        for group in groups.values()
+    ]
     keys = np.array([[b, c, p, np.nan if k is None else k] for b, c, p, k in groups], dtype=np.float64)
     columns = np.array(merged, dtype=np.float64)
     return Points(
@@ -114,8 +121,9 @@ def points_of(profile: Profile) -> Points:
         doubt=columns[:, 2],
         below=columns[:, 3],
         above=columns[:, 4],
-        cpu_s_per_request=columns[:, 5],
-        p99_ratio=columns[:, 6],
+        session=columns[:, 5],
+        cpu_s_per_request=columns[:, 6],
+        p99_ratio=columns[:, 7],
     )
 
 
@@ -160,6 +168,7 @@ def _merged(rows: list[Measurement], cost: Stolen, index: list[int]) -> tuple[fl
         math.sqrt(float(weight**2 @ doubt**2)),
         float(weight @ cost.below[index]),
         float(weight @ cost.above[index]),
+        max(math.sqrt(row.session_log_sd**2 - REPEATABILITY**2) for row in rows),
         float(np.mean(seen)) if seen else math.nan,
         max(1.0, float(np.quantile(latencies, 0.99))),
     )

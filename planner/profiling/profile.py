@@ -14,6 +14,12 @@ REPEATABILITY: Final = 0.025
 """Log standard deviation between two windows of one point, apart in time or of two runs, that a single window cannot
 see (drift, placement, restart). Two windows of 1 to 3 s disagreed by 2.1 % to 2.9 % in the median on small shared
 virtual machines, over ten servers and more; that median is 0.95 standard deviations of one of them."""
+REPEATABILITY_DEGREES: Final = 4
+"""Differences between windows that REPEATABILITY counts as, where a machine's own are pooled with it."""
+SHARED: Final = 0.5
+"""Part of an unsteady machine's standard deviation between windows that the mean of a whole session keeps: windows
+seconds apart are alike. On a machine where windows of 2 s differed by 16 %, sixteen of them, spread over two minutes
+and a half, had means that differed by 6 % (3 to 9 % for four servers), and a session takes half a minute or one."""
 
 
 class HostBenchmark(Value, frozen=True, kw_only=True):
@@ -122,6 +128,9 @@ class Measurement(Value, frozen=True, kw_only=True):
     reference_s: float | None = None
     """CPU seconds of a fixed computation (`planner.profiling.reference`) on the container's CPUs right before the
     window: how fast the machine was. None in older profiles, and for a server elsewhere."""
+    unsteadiness: float = REPEATABILITY
+    """Standard deviation of ln X from window to window that the machine alone makes where CPUs are the limit, by the
+    fixed computation's times until then; at least what windows differ by on a quiet machine."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -137,7 +146,22 @@ class Measurement(Value, frozen=True, kw_only=True):
         """
         interval = self.throughput_interval_records_per_s
         own = math.log(interval.high / interval.low) / (2 * Z90) if interval.low > 0 else math.inf
-        return own if self.windows > 1 else math.hypot(own, REPEATABILITY)
+        return own if self.windows > 1 else math.hypot(own, self.between_windows_log_sd)
+
+    @property
+    def between_windows_log_sd(self) -> float:
+        """What differs from window to window and no single one can see, as a standard deviation of ln X.
+
+        The machine's unsteadiness moves the part of the time in which the container computes; all of it where that
+        cannot be seen.
+        """
+        computing = 1.0 if self.cpu_s is None else self.cpu_s / self.duration_s / min(self.cpus, self.concurrency)
+        return max(REPEATABILITY, min(1.0, computing) * self.unsteadiness)
+
+    @property
+    def session_log_sd(self) -> float:
+        """What all windows of the session are off by together, as a standard deviation of ln X."""
+        return max(REPEATABILITY, SHARED * self.between_windows_log_sd)
 
     @property
     def mean_latency_s(self) -> float:

@@ -3,11 +3,12 @@
 A virtual machine's CPUs are seldom its own: what neighbours take of clock, caches and cores shows in no counter of the
 guest. On one machine the rates of five profiles lay 20 % apart, and the container's own CPU seconds per record followed
 them (r = -0.985), while other programs took 3 % of the CPUs. The computation is interpreted code that reads objects all
-over its memory, as much of a model server does; how closely a server's rate follows it depends on the server, so rates
-are not corrected by it. Shorter readings were seen to differ far more from one to the next than servers do.
+over its memory, as much of a model server does. A server's rate follows a reading too loosely to be corrected by it
+(r = -0.4 to -0.6 for windows of two seconds right after it), but readings scatter as rates do: `unsteadiness`.
 """
 
 import contextlib
+import math
 import os
 import random
 import time
@@ -16,6 +17,7 @@ from functools import cache
 from statistics import quantiles
 from typing import Final
 
+from planner.profiling.profile import REPEATABILITY, REPEATABILITY_DEGREES
 from planner.units import show_seconds
 
 _OBJECTS: Final = 100_000
@@ -23,6 +25,8 @@ _OBJECTS: Final = 100_000
 _NOTICED: Final = 0.1
 """Share by which the upper quartile of the readings exceeds the lower one from which it is said."""
 _FEWEST: Final = 4
+_QUARTILES: Final = 1.349
+"""Standard deviations of a normal distribution between its quartiles."""
 
 
 @cache
@@ -57,6 +61,20 @@ def reference_s(cpus: Sequence[int] = ()) -> float:
         return time.thread_time() - began_s
 
 
+def unsteadiness(references_s: Sequence[float]) -> float:
+    """Standard deviation of ln X that the machine alone makes between windows of a busy server, by these readings.
+
+    Half the readings lie within what their quartiles say; that is pooled with REPEATABILITY, which counts as
+    REPEATABILITY_DEGREES readings more and is the least.
+    """
+    if len(references_s) < _FEWEST:
+        return REPEATABILITY
+    low, _, high = quantiles(map(math.log, references_s), n=4, method="inclusive")
+    degrees = len(references_s) - 1
+    squares = REPEATABILITY_DEGREES * REPEATABILITY**2 + degrees * ((high - low) / _QUARTILES) ** 2
+    return max(REPEATABILITY, math.sqrt(squares / (REPEATABILITY_DEGREES + degrees)))
+
+
 def drift_notice(references_s: Sequence[float]) -> str | None:
     """The warning that the machine was now faster, now slower; None where it was not, or readings are too few."""
     if len(references_s) < _FEWEST:
@@ -67,5 +85,6 @@ def drift_notice(references_s: Sequence[float]) -> str | None:
     return (
         f"this machine's own speed changed between the points: a fixed computation took {show_seconds(low)} of CPU or "
         f"less at a quarter of them, {show_seconds(high)} or more at another. Neighbours on the same hardware do that, "
-        "unseen: another profile may differ by more than the intervals say"
+        f"unseen; intervals count on windows that differ by ±{unsteadiness(references_s):.0%} for it, and a larger "
+        "--time-budget would narrow them"
     )

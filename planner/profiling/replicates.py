@@ -7,7 +7,7 @@
     w[i]     1 / (s[i]^2 + tau^2); of three windows and more less for those far from the median, by Huber's weight
 
 The middle is exp(sum w ln r / sum w), the random-effects mean (DerSimonian and Laird, "Meta-analysis in clinical
-trials", 1986, eq. 6). Two or three windows cannot tell tau, so it is taken as known to be REPEATABILITY with
+trials", 1986, eq. 6). Two or three windows cannot tell tau, so it is taken as known, `between_windows_log_sd`, with
 REPEATABILITY_DEGREES, and widened by what they disagree: sd^2 = (nu + sum w (ln r - mean)^2) / (nu + n - 1) / sum w, at
 least 1 / sum w, with nu + n - 1 degrees of freedom.
 """
@@ -20,11 +20,10 @@ from typing import Final
 
 from planner.documents import replace
 from planner.interval import Interval
-from planner.profiling.profile import Measurement
+from planner.profiling.profile import REPEATABILITY_DEGREES, Measurement
 from planner.profiling.statistics import student_t95
 from planner.units import show_seconds
 
-REPEATABILITY_DEGREES: Final = 4
 HUBER: Final = 1.345
 """Standard deviations beyond which a window counts less: 95 % efficient where all are well (Huber, 1964)."""
 ROUGH: Final = 0.1
@@ -74,6 +73,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
         active_processes=max((row.active_processes or 0 for row in windows), default=0) or None,
         throttled_s=_scaled([row.throttled_s for row in windows], duration_s / seconds),
         reference_s=_scaled([_times(row.reference_s, row.duration_s) for row in windows], 1 / seconds),
+        unsteadiness=max(row.unsteadiness for row in windows),
         warnings=tuple({_NUMBERS.sub("", text): text for text in texts}.values()),
     )
     few = few_completions(row)

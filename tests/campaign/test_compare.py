@@ -62,6 +62,17 @@ def test_a_machine_that_was_slower_itself_is_told() -> None:
     assert not compare(beside(0.010, measured()), beside(0.0102, measured(0.8))).warnings
 
 
+def test_what_an_unsteady_machine_does_by_itself_is_no_change() -> None:
+    def unsteady(profile: Profile) -> Profile:
+        rows = tuple(replace(row, unsteadiness=0.15, cpu_s=None) for row in profile.measurements)
+        return replace(profile, measurements=rows)
+
+    found = compare(unsteady(measured()), unsteady(measured(0.8)))
+    assert not any(change.changed for change in found.changes)
+    assert found.throughput_ratio.high > 0.9
+    assert all(change.changed for change in compare(measured(), measured(0.8)).changes)
+
+
 def test_settings_may_differ_and_are_told() -> None:
     new = replace(profile_of(environment={"OMP_NUM_THREADS": "2"}), measurements=measured().measurements)
     assert compare(measured(), new).settings == ("OMP_NUM_THREADS was not set, is 2",)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from planner.interval import Z90
-from planner.performance.intervals import Axis, Hull, gap_error, half_width, inflation, shared_doubt
+from planner.performance.intervals import Axis, Hull, gap_error, half_width, inflation, session_doubt, shared_doubt
 
 
 def test_the_factor_grows_with_the_errors_and_never_promises_less_than_the_normal_quantile() -> None:
@@ -46,6 +46,14 @@ def test_the_error_between_values_is_that_of_values_left_out_over_their_distance
     gap = gap_error(values, [(float(values[1]), np.array([0.3, -0.3]))])
     assert gap == pytest.approx(0.3 / np.log(8))
     assert gap_error(values[:2], []) > 0
+
+
+def test_what_the_session_is_off_by_is_that_of_the_points_nearby_however_many_they_are() -> None:
+    ln_b, ln_c = np.log(np.array([[1.0, 16, 256], [1, 2, 8]]))
+    assert session_doubt(np.full(3, 0.1), np.zeros(2), np.array([0.0, 2.0]), ln_b, ln_c) == pytest.approx(0.1 * Z90)
+    near_the_first, near_the_last = session_doubt(np.array([0.0, 0.1, 0.2]), ln_b[[0, 2]], ln_c[[0, 2]], ln_b, ln_c)
+    assert near_the_first < 0.05 * Z90
+    assert near_the_last > 0.18 * Z90
 
 
 def test_doubt_that_all_points_share_is_not_averaged_out_but_settled_by_a_quiet_one_nearby() -> None:

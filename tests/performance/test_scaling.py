@@ -36,6 +36,7 @@ def points(b: Floats, c: Floats, rate: Floats) -> Points:
         doubt=np.zeros(len(b)),
         below=np.zeros(len(b)),
         above=np.zeros(len(b)),
+        session=np.zeros(len(b)),
         cpu_s_per_request=blank,
         p99_ratio=np.ones(len(b)),
     )

@@ -2,7 +2,11 @@
 
 import os
 
-from planner.profiling.reference import drift_notice, reference_s
+import numpy as np
+import pytest
+
+from planner.profiling.profile import REPEATABILITY
+from planner.profiling.reference import drift_notice, reference_s, unsteadiness
 
 
 def test_it_takes_cpu_time_on_the_cpus_asked_for_and_the_thread_is_back_on_its_own() -> None:
@@ -22,3 +26,16 @@ def test_a_steady_machine_one_odd_reading_and_few_readings_say_nothing() -> None
     assert drift_notice([0.010, 0.0105, 0.0103, 0.0109, 0.0101]) is None
     assert drift_notice([0.010] * 7 + [0.030]) is None
     assert drift_notice([0.010, 0.020, 0.030]) is None
+
+
+def test_unsteadiness_is_about_what_the_readings_scatter() -> None:
+    for scatter in (0.08, 0.16, 0.3):
+        draws = np.random.default_rng(0).normal(0, scatter, (200, 16))
+        found = [unsteadiness(np.exp(draw) * 0.01) for draw in draws]
+        assert np.median(found) == pytest.approx(scatter, rel=0.2)
+
+
+def test_no_machine_counts_as_steadier_than_a_quiet_one_and_odd_readings_decide_nothing() -> None:
+    assert unsteadiness([0.010] * 20) == REPEATABILITY
+    assert unsteadiness([0.010, 0.020, 0.040]) == REPEATABILITY
+    assert unsteadiness([0.010] * 9 + [0.030, 0.050]) == REPEATABILITY

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from planner.campaign.points import Point
 from planner.documents import replace
 from planner.interval import Z90
-from planner.profiling.profile import REPEATABILITY, Measurement
+from planner.profiling.profile import REPEATABILITY, SHARED, Measurement
 from planner.profiling.replicates import few_completions, merged, repeat_interval
 from tests.campaign.surfaces import row
 
@@ -57,6 +57,25 @@ def test_of_three_windows_the_odd_one_counts_little() -> None:
 def test_a_repetition_is_expected_within_what_both_measurements_may_err() -> None:
     narrow = repeat_interval(window(1000, log_sd=1e-6))
     assert math.log(narrow.high / narrow.mid) == pytest.approx(Z90 * math.sqrt(2) * REPEATABILITY, rel=1e-3)
+
+
+def test_on_an_unsteady_machine_windows_that_agree_are_not_believed_as_much() -> None:
+    def unsteady(share: float, rate: float) -> Measurement:
+        one = window(rate, log_sd=1e-6)
+        return replace(one, unsteadiness=0.2, cpu_s=share * one.duration_s * min(one.cpus, one.concurrency))
+
+    computing, waiting = unsteady(1.0, 1000), unsteady(0.05, 1000)
+    assert math.log(repeat_interval(computing).high / 1000) == pytest.approx(Z90 * math.sqrt(2) * 0.2, rel=1e-3)
+    assert math.log(repeat_interval(waiting).high / 1000) == pytest.approx(Z90 * math.sqrt(2) * REPEATABILITY, rel=1e-3)
+    two = merged([computing, unsteady(1.0, 1005)])
+    assert two.repeat_log_sd == pytest.approx(0.2 / math.sqrt(2), rel=0.3)
+    assert two.repeat_log_sd > 4 * merged([waiting, unsteady(0.05, 1005)]).repeat_log_sd
+
+
+def test_what_a_whole_session_is_off_by_is_a_part_of_what_windows_are() -> None:
+    assert window(1000).session_log_sd == REPEATABILITY
+    unsteady = replace(window(1000), unsteadiness=0.2, cpu_s=None)
+    assert unsteady.session_log_sd == pytest.approx(SHARED * 0.2)
 
 
 def test_few_completions_are_told_only_where_they_leave_throughput_open() -> None:

@@ -1,0 +1,89 @@
+"""The model's intervals on a machine whose own speed changes from window to window, unseen."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from planner.documents import replace
+from planner.interval import Interval
+from planner.performance import Bounds, PerformanceModel
+from planner.profiling.profile import REPEATABILITY, Profile
+from planner.profiling.reference import unsteadiness
+from tests.performance.synthetic import prefork, synthetic_profile
+
+SCATTER = 0.15
+"""Standard deviation of ln X from window to window."""
+ALIKE = 0.5
+"""Correlation of one window and the next: a mean of twelve keeps half the deviation of one."""
+HELD_OUT = [(2, 2), (8, 1), (8, 4), (32, 8), (128, 2), (128, 8)]
+SESSIONS = 12
+
+
+def on_an_unsteady_machine(profile: Profile, source: np.random.Generator) -> Profile:
+    """The profile as it would have been measured there, its readings scattering as much but not alike."""
+    deviation, rows = source.normal(), []
+    readings_s = 0.01 * np.exp(source.normal(0, SCATTER, len(profile.measurements)))
+    for number, row in enumerate(profile.measurements, 1):
+        deviation = ALIKE * deviation + math.sqrt(1 - ALIKE**2) * source.normal()
+        faster = math.exp(SCATTER * deviation)
+        seen = row.throughput_interval_records_per_s
+        rows.append(
+            replace(
+                row,
+                duration_s=row.duration_s / faster,
+                throughput_records_per_s=row.throughput_records_per_s * faster,
+                throughput_interval_records_per_s=Interval(
+                    low=seen.low * faster, mid=seen.mid * faster, high=seen.high * faster
+                ),
+                latency_s=tuple(latency / faster for latency in row.latency_s),
+                cpu_s=None if row.cpu_s is None else row.cpu_s / faster,
+                unsteadiness=unsteadiness(readings_s[:number].tolist()),
+            )
+        )
+    return replace(profile, measurements=tuple(rows))
+
+
+def inside(profile: Profile) -> float:
+    """Probability that one window measured later, at one of the held-out points, lies within the model's interval."""
+    model = PerformanceModel.fit(profile)
+    one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
+    rate = model.predict_columns(
+        records_per_request=np.array([b for b, _ in HELD_OUT]),
+        concurrency=np.array([c for _, c in HELD_OUT]),
+        vcpus=np.array(model.host_cpus),
+        latency_speed=Bounds(low=one, mid=one, high=one),
+        capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
+    ).throughput_records_per_s
+    server = prefork()
+    truth = np.array([b * server.requests_per_s(b, c, model.host_cpus) for b, c in HELD_OUT])
+    below, above = (norm.cdf(np.log(end / truth) / SCATTER) for end in (rate.low, rate.high))
+    return float(np.mean(above - below))
+
+
+@pytest.fixture(scope="module")
+def sessions() -> list[Profile]:
+    """The same server profiled again and again there."""
+    source = np.random.default_rng(5)
+    return [on_an_unsteady_machine(synthetic_profile(prefork()), source) for _ in range(SESSIONS)]
+
+
+@pytest.fixture(scope="module")
+def covered(sessions: list[Profile]) -> list[float]:
+    return [inside(profile) for profile in sessions]
+
+
+def test_intervals_hold_what_is_measured_there_later(covered: list[float]) -> None:
+    assert 0.85 <= np.mean(covered) <= 0.97
+    assert min(covered) >= 0.6
+
+
+def test_without_the_readings_they_would_not(sessions: list[Profile], covered: list[float]) -> None:
+    blind = [
+        replace(profile, measurements=tuple(replace(row, unsteadiness=REPEATABILITY) for row in profile.measurements))
+        for profile in sessions
+    ]
+    found = [inside(profile) for profile in blind]
+    assert np.mean(found) < np.mean(covered) - 0.05
+    assert min(found) < 0.6
