@@ -126,6 +126,11 @@ class PerformanceModel:
         """Points whose rate other programs lowered by an unknown amount that matters, and all points."""
         return int(np.sum(self.host.points.doubt > _DOUBTFUL)), len(self.host.points)
 
+    @property
+    def session_log_sd(self) -> float:
+        """What all rates of the profile are off by together on a machine whose speed changes; 0 on a quiet one."""
+        return float(np.median(self.host.points.session))
+
     def workers_on(self, vcpus: float) -> int:
         """Workers to run on a machine with that many vCPUs: as many a vCPU as were profiled, at least 1.
 

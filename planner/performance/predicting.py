@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from planner.catalogue.instances import instance_type
 from planner.errors import ProfileError
-from planner.interval import Interval
+from planner.interval import Z90, Interval
 from planner.performance.benchmark_scores import WorkloadClass
 from planner.performance.hardware import Probe
 from planner.performance.model import PerformanceModel
@@ -20,6 +20,10 @@ from planner.profiling.profile import Profile
 
 _Row: TypeAlias = tuple[str, "float | Floats | np.floating", str, str]
 """Name, value, unit and meaning of a term."""
+
+
+_UNSTEADY: Final = 0.04
+"""Session error from which it is told: windows then differ by 10 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +227,12 @@ def _interval_terms(model: PerformanceModel) -> list[_Row]:
         ("largest left-out error", np.max(errors), "%", "the worst of those"),
         ("disturbed points", disturbed, "", "where other programs held CPUs that the server wanted"),
         (
+            "session error",
+            100 * model.session_log_sd,
+            "%",
+            "shared by all points, standard deviation: the machine's own",
+        ),
+        (
             "interval factor",
             factor,
             "",
@@ -232,12 +242,18 @@ def _interval_terms(model: PerformanceModel) -> list[_Row]:
 
 
 def disturbance(model: PerformanceModel) -> Iterator[str]:
-    """That half of the measured points or more were disturbed by other programs, where they were."""
+    """That other programs disturbed half of the measured points or more, or the machine all of them, where so."""
     disturbed, points = model.disturbed_points
     if 2 * disturbed >= points:
         yield (
             f"other programs held the CPUs that the server wanted at {disturbed} of {points} points: rates are "
             "corrected by CPU accounting and uncertain; profile again on a quieter machine"
+        )
+    if model.session_log_sd >= _UNSTEADY:
+        yield (
+            "the machine's own speed changed while it was profiled, which shows in no counter: rates may be off "
+            f"together by ±{Z90 * model.session_log_sd:.0%}, and intervals have room for that; a longer profile, or "
+            "one of another hour, tells more"
         )
 
 

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from planner.documents import replace
 from planner.interval import Interval
 from planner.performance import Bounds, PerformanceModel
+from planner.performance.predicting import predict
 from planner.profiling.profile import REPEATABILITY, Profile
 from planner.profiling.reference import unsteadiness
 from tests.performance.synthetic import prefork, synthetic_profile
@@ -87,3 +88,12 @@ def test_without_the_readings_they_would_not(sessions: list[Profile], covered: l
     found = [inside(profile) for profile in blind]
     assert np.mean(found) < np.mean(covered) - 0.05
     assert min(found) < 0.6
+
+
+def test_a_prediction_says_what_the_machine_did_and_that_of_a_quiet_one_does_not(sessions: list[Profile]) -> None:
+    found = predict(sessions[0], records_per_request=64, concurrency=4)
+    assert any("the machine's own speed changed while it was profiled" in warning for warning in found.warnings)
+    assert next(term.value for term in found.terms if term.name == "session error") == pytest.approx(7, abs=3)
+    quiet = predict(synthetic_profile(prefork()), records_per_request=64, concurrency=4)
+    assert not any("speed changed" in warning for warning in quiet.warnings)
+    assert next(term.value for term in quiet.terms if term.name == "session error") == 0
