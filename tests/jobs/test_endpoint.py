@@ -14,6 +14,7 @@ from planner.jobs import request as request_for_plan
 from planner.jobs.endpoint import Execution, ImageRule
 from planner.jobs.endpoint.order import failed
 from planner.jobs.service_model import service_model
+from planner.units import MIB
 from tests.container.docker_image import IMAGE as DOCKER_IMAGE
 from tests.container.docker_image import why_not
 from tests.jobs.endpoints import (
@@ -117,6 +118,28 @@ def test_a_reason_for_failure_is_text_that_fits() -> None:
     assert len(reason) == 1024
     assert reason.startswith("ClientError: ?xx")
     assert reason.endswith("x...")
+
+
+def test_max_payload_0_passes_botocore_and_sends_each_object_whole_in_http_chunks(tmp_path: Path) -> None:
+    storage, log = buckets(tmp_path), tmp_path / "log"
+    large = "".join(f"record {number} {'x' * 1000}\n" for number in range(7000))
+    _write(tmp_path / "bucket", large=large, small="a\nb\n")
+    with serving(Execution(storage=storage, images=test_server(log))) as port:
+        client = client_of(port)
+        assert client.meta.config.parameter_validation
+        create_model(client)
+        client.create_transform_job(**request(MaxPayloadInMB=0))
+        described = wait_for(client)
+    assert (described["TransformJobStatus"], described["MaxPayloadInMB"]) == ("Completed", 0)
+    asked = _asked(log)
+    assert sorted(row["bytes"] for row in asked) == [4, len(large)]
+    assert len(large) > 6 * MIB
+    assert {row["encoding"] for row in asked} == {"chunked"}
+    assert {row["environment"]["SAGEMAKER_MAX_PAYLOAD_IN_MB"] for row in asked} == {"0"}
+    assert files(tmp_path / "bucket" / "out") == {
+        "large.jsonl.out": large.upper().encode(),
+        "small.jsonl.out": b"A\nB\n",
+    }
 
 
 def test_a_manifest_names_the_objects_and_what_is_missing_fails_the_job(tmp_path: Path) -> None:
