@@ -125,8 +125,7 @@ def test_max_payload_0_passes_botocore_and_sends_each_object_whole_in_http_chunk
     large = "".join(f"record {number} {'x' * 1000}\n" for number in range(7000))
     _write(tmp_path / "bucket", large=large, small="a\nb\n")
     with serving(Execution(storage=storage, images=test_server(log))) as port:
-        client = client_of(port)
-        assert client.meta.config.parameter_validation
+        client = client_of(port, validates=True)
         create_model(client)
         client.create_transform_job(**request(MaxPayloadInMB=0))
         described = wait_for(client)
