@@ -4,6 +4,7 @@ import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -31,6 +32,18 @@ def _rules(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
             raise click.BadParameter(f"{text!r} is not NAME=COMMAND or NAME=model-dir", ctx=ctx, param=param)
         rules.append((image, server))
     return tuple(rules)
+
+
+def _http_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parts = urlsplit(value)
+            is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            raise click.BadParameter(f"{value!r} is no URL such as http://127.0.0.1:5000", ctx=ctx, param=param)
+    return value
 
 
 @click.command(
@@ -65,6 +78,7 @@ line: the port.""",
 @click.option(
     "--s3-endpoint-url",
     metavar="URL",
+    callback=_http_url,
     help="An S3 server, with the credentials of the environment or else with stand-ins.",
 )
 @click.option(
