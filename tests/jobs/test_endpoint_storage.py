@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from planner.errors import InputMissingError, OutputError, PlannerError, RequestRejectedError
-from planner.jobs.endpoint import Execution, StorageSettings
+from planner.jobs.endpoint import Execution, ImageRule, StorageSettings
 from planner.jobs.endpoint.places import Place, manifest_entries, output_place, place_of, relative_key
 from planner.jobs.endpoint.storage import BucketFolders, S3Endpoint, Storage
-from tests.jobs.endpoints import client_of, create_model, request, serving, test_server, wait_for
+from tests.jobs.endpoints import client_of, create_model, request, serving, test_server, wait_for, write_archive
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -93,6 +93,31 @@ def test_a_job_runs_from_an_s3_server_to_it(s3_url: str, s3: "S3Client", tmp_pat
     found = s3.list_objects_v2(Bucket="bucket", Prefix="out")["Contents"]
     outputs = {row["Key"]: s3.get_object(Bucket="bucket", Key=row["Key"])["Body"].read() for row in found}
     assert outputs == {"out/a.out": b"A\n", "out/x/../b.out": b"B\n", "out/x.out": b"C\n"}
+
+
+def test_the_lines_for_boto3_in_the_documentation_run_as_they_stand(
+    s3_url: str,
+    s3: "S3Client",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "endpoint.md").read_text()
+    shown = page.split("## boto3")[1].split("```python")[1].split("```")[0]
+    del s3  # whose bucket is emptied afterwards
+    write_archive(tmp_path / "model.tar.gz")
+    monkeypatch.chdir(tmp_path)
+    execution = Execution(
+        storage=StorageSettings(s3_endpoint_url=s3_url), images=(ImageRule(image="*", server="model-dir"),)
+    )
+    with serving(execution) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+        for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        exec(shown, {})
+    assert capsys.readouterr().out == "b'2.0\\n4.0\\n'\n"
 
 
 STEPS = st.sampled_from(["..", ".", "", "a", "link", "file-link", "up", "b", "\0", "…"])
