@@ -73,7 +73,7 @@ line: the port.""",
     "--bucket-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folders stand for buckets: s3://b/k is DIR/b/k.",
+    help="Folders stand for buckets: s3://bucket/key is DIR/bucket/key.",
 )
 @click.option(
     "--s3-endpoint-url",

@@ -205,9 +205,9 @@ def _echo(settings: "JobSettings", objects: int, notes: tuple[str, ...]) -> None
         f"CompressionType {settings.compression_type}",
         f"AssembleWith {settings.assemble_with}",
     ]
-    console.print(
-        f"{objects:,} objects, {', '.join(given)}; instances: {settings.instance_count}", markup=False, soft_wrap=True
-    )
+    counted = "1 object" if objects == 1 else f"{objects:,} objects"
+    told = f"{counted}, {', '.join(given)}; instances: {settings.instance_count}"
+    console.print(told, markup=False, soft_wrap=True)
     for note in notes:
         console.print(f"Warning: {note}", markup=False, soft_wrap=True)
 

@@ -192,8 +192,8 @@ def test_what_only_the_run_can_see_fails_the_job_in_the_services_words(tmp_path:
     jobs = {
         "AlgorithmError: nothing runs the image other:1 here: map it with --image": request("image", ModelName="other"),
         "ClientError: No S3 objects found under s3://bucket/no": nothing,
-        "ClientError: NoSuchBucket: s3://b2/out: the output's bucket does not exist.": request(
-            "bucket", TransformOutput={"S3OutputPath": "s3://b2/out"}
+        "ClientError: NoSuchBucket: s3://bk2/out: the output's bucket does not exist.": request(
+            "bucket", TransformOutput={"S3OutputPath": "s3://bk2/out"}
         ),
         "AlgorithmError: ": request("death"),
         "ClientError: s3://bucket/bad.tar.gz: not gzip": request("archive", ModelName="bad"),

@@ -175,12 +175,12 @@ def test_an_object_cannot_stand_where_a_folder_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
-        ("s3://b1/in/x", Place("b1", "in/x")),
-        ("s3://b1", Place("b1", "")),
-        ("https://b1.s3.eu-west-1.amazonaws.com/in/x", Place("b1", "in/x")),
-        ("https://b1.s3-eu-west-1.amazonaws.com/in/x", Place("b1", "in/x")),
-        ("https://s3.amazonaws.com/b1/in/x", Place("b1", "in/x")),
-        ("https://s3.cn-north-1.amazonaws.com.cn/b1/in/x", Place("b1", "in/x")),
+        ("s3://bk1/in/x", Place("bk1", "in/x")),
+        ("s3://bk1", Place("bk1", "")),
+        ("https://bk1.s3.eu-west-1.amazonaws.com/in/x", Place("bk1", "in/x")),
+        ("https://bk1.s3-eu-west-1.amazonaws.com/in/x", Place("bk1", "in/x")),
+        ("https://s3.amazonaws.com/bk1/in/x", Place("bk1", "in/x")),
+        ("https://s3.cn-north-1.amazonaws.com.cn/bk1/in/x", Place("bk1", "in/x")),
     ],
 )
 def test_a_uri_names_bucket_and_key(uri: str, place: Place) -> None:
@@ -191,6 +191,11 @@ def test_a_uri_names_bucket_and_key(uri: str, place: Place) -> None:
 def test_a_uri_that_names_no_bucket_is_refused(uri: str) -> None:
     with pytest.raises(RequestRejectedError):
         place_of(uri)
+
+
+def test_a_name_that_no_bucket_can_have_is_named() -> None:
+    with pytest.raises(RequestRejectedError, match="'b' cannot be one's name, which has 3 characters or more"):
+        place_of("s3://b/in/x")
 
 
 @pytest.mark.parametrize(
