@@ -25,6 +25,8 @@ Json: TypeAlias = Any
 
 FORMAT: Final = 1
 """The one format of every kind so far. A later one is told apart before its fields are read."""
+_WRITTEN_BY: Final = {"dataset": "planner inspect", "plan": "planner recommend", "profile": "planner profile"}
+"""The commands whose -o writes what other commands read."""
 
 
 def _now() -> str:
@@ -96,7 +98,7 @@ def parse_document(content: bytes, kind: type[D], source: str) -> D:
         heading = msgspec.json.decode(content, type=_Heading)
         if heading.kind != expected:
             named = "names no kind" if heading.kind is None else f"is a {heading.kind} document"
-            raise DocumentError(f"{source}: {named}; expected a {expected} document")
+            raise DocumentError(f"{source}: {named}; expected a {expected} document{_from_where(str(expected))}")
         if heading.format != FORMAT:
             raise DocumentError(
                 f"{source}: {expected} of format {heading.format}; this version reads {FORMAT}: upgrade the planner"
@@ -105,7 +107,13 @@ def parse_document(content: bytes, kind: type[D], source: str) -> D:
     except msgspec.ValidationError as error:
         raise DocumentError(f"{source}: {error}, where a {expected} document was expected") from error
     except msgspec.DecodeError as error:
-        raise DocumentError(f"{source}: not JSON: {error}") from error
+        fault = f"not JSON: {error}" if content.strip() else "is empty"
+        what = f"A {expected} document was expected{_from_where(str(expected))}"
+        raise DocumentError(f"{source}: {fault}. {what}: copy it or make it again") from error
+
+
+def _from_where(kind: str) -> str:
+    return f", which `{_WRITTEN_BY[kind]} -o FILE` writes" if kind in _WRITTEN_BY else ""
 
 
 @contextlib.contextmanager
@@ -131,6 +139,16 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise OutputError if a document could not be written there: asked before work that takes long, not after it."""
+    with contextlib.suppress(_Unwritten), written_whole(path):
+        raise _Unwritten
+
+
+class _Unwritten(Exception):
+    """Ends a block of `written_whole` without a file."""
 
 
 def write_document(path: Path, document: Document) -> None:

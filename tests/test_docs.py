@@ -47,6 +47,6 @@ def test_every_make_target_of_the_readme_exists(target: str) -> None:
 
 
 def test_every_link_to_a_file_of_the_project_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "CHANGELOG.md"):
+    for page in (ROOT / "README.md", *ROOT.glob("*/README.md"), ROOT / "docs" / "endpoint.md", ROOT / "CHANGELOG.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

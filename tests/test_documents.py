@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.documents import parse_document, read_document, to_json, write_document, written_whole
+from planner.documents import parse_document, read_document, refuse_unwritable, to_json, write_document, written_whole
 from planner.errors import DocumentError, InputMissingError, OutputError
 from planner.records.dataset import Dataset, RecordSizes
 
@@ -26,7 +26,11 @@ def test_a_document_names_its_kind_format_time_and_version() -> None:
     [
         ('"smallest": 0', '"smalest": 0', r"unknown field `smalest` - at `\$.record_sizes`"),
         ('"smallest": 0', '"smallest": "few"', r"\$.record_sizes.smallest"),
-        ('"kind": "dataset"', '"kind": "plan"', "is a plan document; expected a dataset document"),
+        (
+            '"kind": "dataset"',
+            '"kind": "plan"',
+            "is a plan document; expected a dataset document, which `planner inspect",
+        ),
         ('"kind": "dataset",', "", "names no kind"),
         ('"format": 1,', "", "format None"),
         ('"format": 1', '"format": 2', "upgrade the planner"),
@@ -37,6 +41,25 @@ def test_a_document_names_its_kind_format_time_and_version() -> None:
 def test_a_faulty_document_is_refused_with_the_path_of_the_fault(old: str, new: str, complaint: str) -> None:
     with pytest.raises(DocumentError, match=complaint):
         parse_document(to_json(DATASET).replace(old, new).encode(), Dataset, "d.json")
+
+
+@pytest.mark.parametrize(("length", "fault"), [(0, "is empty"), (100, "not JSON: Input data was truncated")])
+def test_a_document_that_was_cut_short_is_to_be_copied_or_made_again(length: int, fault: str) -> None:
+    with pytest.raises(DocumentError) as raised:
+        parse_document(to_json(DATASET).encode()[:length], Dataset, "d.json")
+    assert str(raised.value) == (
+        f"d.json: {fault}. A dataset document was expected, which `planner inspect -o FILE` writes: copy it or make it "
+        "again"
+    )
+
+
+def test_where_a_document_cannot_be_written_is_known_beforehand_and_nothing_is_left_of_asking(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(OutputError, match=r"d\.json: cannot be written"):
+        refuse_unwritable(tmp_path / "file" / "d.json")
+    refuse_unwritable(tmp_path / "file")
+    refuse_unwritable(tmp_path / "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "old")]
 
 
 def test_a_missing_document_is_named(tmp_path: Path) -> None:

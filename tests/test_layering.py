@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "planner"
 ROOMS = (
-    ("units", "errors", "documents"),
+    ("units", "errors", "documents", "buffers"),
     ("interval",),
     ("records",),
     ("container",),

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -33,6 +34,18 @@ def _rules(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     return tuple(rules)
 
 
+def _http_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            parts = urlsplit(value)
+            is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            raise click.BadParameter(f"{value!r} is no URL such as http://127.0.0.1:5000", ctx=ctx, param=param)
+    return value
+
+
 @click.command(
     "endpoint",
     epilog="""\b
@@ -60,11 +73,12 @@ line: the port.""",
     "--bucket-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folders stand for buckets: s3://b/k is DIR/b/k.",
+    help="Folders stand for buckets: s3://bucket/key is DIR/bucket/key.",
 )
 @click.option(
     "--s3-endpoint-url",
     metavar="URL",
+    callback=_http_url,
     help="An S3 server, with the credentials of the environment or else with stand-ins.",
 )
 @click.option(

@@ -20,6 +20,7 @@ from planner.cli.options import (
     stderr_console,
 )
 from planner.cli.profile_options import PLAN_CHOICE, asked_plan, plan_options, tuning_options
+from planner.documents import refuse_unwritable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -187,6 +188,8 @@ def command(
     has to be on the engine (DOCKER_HOST, or this machine's): nothing is pulled.
     """
     _check_usage(others, tune=tune, compares=old_path is not None, rebuilt=rebuilt, output=output)
+    if output is not None:
+        refuse_unwritable(output)
     container_choice = {name: others.pop(name) for name in CONTAINER_CHOICE}
     question = asked_plan({name: others.pop(name) for name in PLAN_CHOICE})
     content_type = content_type or content_type_of(payload)

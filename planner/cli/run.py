@@ -1,6 +1,7 @@
 """`planner run`: the job on this machine, as the service would run it."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +137,7 @@ def command(
     BatchStrategy and MaxPayloadInMB, sent with MaxConcurrentTransforms in flight, and each object's answers stored in
     order as KEY.out, which appears only when the whole object has succeeded. --cpus and --memory are for each instance.
     """
-    from planner.documents import read_document
+    from planner.documents import read_document, refuse_unwritable
     from planner.jobs.local import raise_if_failed, run_job
     from planner.jobs.local.asked import asked_for
     from planner.profiling.profile import Profile
@@ -145,6 +146,8 @@ def command(
     container = {name: options.pop(name) for name in CONTAINER_CHOICE}
     refuse_unclear_container(**container)
     timeout_s = None if invocations_timeout is None else _whole_seconds(invocations_timeout)
+    if output is not None:
+        refuse_unwritable(output)
     listing = list_objects(source)
     fields = {**options, "invocations_timeout_s": timeout_s}
     asked = asked_for(listing, plan=plan, fields=fields, environment=container["env"])
@@ -156,22 +159,33 @@ def command(
             bar.stop()
             _show(run, output=output, format_=format_)
 
-        run = run_job(
-            source,
-            folder,
-            asked.settings,
-            instance_opener(container),
-            cpus=container["cpus"],
-            memory_bytes=container["memory"],
-            resume=resume,
-            plan=asked.plan,
-            profile=known_profile,
-            progress=on_progress,
-            broken_off=broken_off,
-        )
+        with _told_how_to_go_on():
+            run = run_job(
+                source,
+                folder,
+                asked.settings,
+                instance_opener(container),
+                cpus=container["cpus"],
+                memory_bytes=container["memory"],
+                resume=resume,
+                plan=asked.plan,
+                profile=known_profile,
+                progress=on_progress,
+                broken_off=broken_off,
+            )
         bar.stop()
     _show(run, output=output, format_=format_)
     raise_if_failed(run)
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on() -> Iterator[None]:
+    """Ctrl-C carries what to do next."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        interruption.add_note("The same command with --resume goes on without doing finished objects again.")
+        raise
 
 
 def _whole_seconds(seconds: float) -> int:
@@ -191,9 +205,9 @@ def _echo(settings: "JobSettings", objects: int, notes: tuple[str, ...]) -> None
         f"CompressionType {settings.compression_type}",
         f"AssembleWith {settings.assemble_with}",
     ]
-    console.print(
-        f"{objects:,} objects, {', '.join(given)}; instances: {settings.instance_count}", markup=False, soft_wrap=True
-    )
+    counted = "1 object" if objects == 1 else f"{objects:,} objects"
+    told = f"{counted}, {', '.join(given)}; instances: {settings.instance_count}"
+    console.print(told, markup=False, soft_wrap=True)
     for note in notes:
         console.print(f"Warning: {note}", markup=False, soft_wrap=True)
 

@@ -1,12 +1,14 @@
 """What an engine says of a container: running or how it ended, and where it is reached."""
 
 import contextlib
+import ipaddress
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from planner.container.contract import Address
+from planner.container.ports import is_next_door
 from planner.errors import ContainerStartError
 
 
@@ -23,14 +25,21 @@ class State:
     """True if the kernel killed a process of it for its memory limit."""
     engine_error: str
     addresses: tuple[str, ...]
-    """Its own, one per network."""
+    """Its own, one per network; with the length of the network's prefix where that is known (``10.89.0.2/24``)."""
     published: Mapping[str, int]
     """Ports of 127.0.0.1 by the container's own, such as ``8080/tcp``."""
 
     def address(self, port: str, *, is_native: bool) -> Address:
         """Where its port is reached from here. Raises ContainerStartError if it is not."""
         if is_native and self.addresses:
-            return Address(host=self.addresses[0], port=int(port))
+            interface = ipaddress.IPv4Interface(self.addresses[0])
+            if interface.network.prefixlen < interface.max_prefixlen and not is_next_door(interface):
+                raise ContainerStartError(
+                    f"container {self.container_id[:12]} has the address {interface}, and this machine none in that "
+                    "network: podman with CNI makes internal networks so. Let podman use netavark (network_backend in "
+                    "containers.conf), or allow the container its usual network with --network."
+                )
+            return Address(host=str(interface.ip), port=int(port))
         if f"{port}/tcp" in self.published:
             return Address(host="127.0.0.1", port=self.published[f"{port}/tcp"])
         raise ContainerStartError(f"container {self.container_id[:12]}: the engine gave it no address.")
@@ -66,6 +75,8 @@ def state_of(attributes: Mapping[str, Any]) -> State:
         exit_code=int(state.get("ExitCode") or 0),
         was_out_of_memory=bool(state.get("OOMKilled")),
         engine_error=str(state.get("Error") or ""),
-        addresses=tuple(entry["IPAddress"] for entry in networks if entry.get("IPAddress")),
+        addresses=tuple(
+            f"{entry['IPAddress']}/{entry.get('IPPrefixLen') or 32}" for entry in networks if entry.get("IPAddress")
+        ),
         published={port: int(found[0]["HostPort"]) for port, found in bindings.items()},
     )

@@ -182,7 +182,8 @@ def infeasible(case: Case) -> str:
     misses = list(_misses(case))
     limits = " and ".join(limit for limit, _, _ in misses)
     nearest = "; ".join(found for _, found, _ in misses if found)
-    relax = [*(option for _, found, option in misses if found), *_widen(case)]
+    wider = ["give --startup if yours is shorter"] if _starts_too_late(case) else _widen(case)
+    relax = [*(option for _, found, option in misses if found), *wider]
     text += f"meets {limits} at {goal.confidence:.0%} confidence{'; ' if nearest else ''}{nearest}."
     return f"{text} To get one: {', '.join([*relax, 'lower --confidence'])}."
 
@@ -206,6 +207,15 @@ def _misses(case: Case) -> Iterator[tuple[str, str, str]]:
             within = "" if goal.deadline_s is None else " within the deadline"
             found = f"the cheapest{within} costs {show_usd(near.cost_usd)} ({near.n} x {case.problem.names[near.t]})"
         yield f"the budget of {show_usd(goal.budget_usd)}", found, "raise --budget"
+
+
+def _starts_too_late(case: Case) -> bool:
+    """Whether starting alone takes the fastest longer than the deadline: no count, type or layout would help."""
+    if case.goal.deadline_s is None:
+        return False
+    free = replace(case.wish, objective="time", deadline_s=None, cautious=True)
+    fastest = [estimate(case, near.t, near.n, near.k)[0] for near in best(case.space, free, types=case.allowed)]
+    return any(value.startup_s.mid >= case.goal.deadline_s for value in fastest)
 
 
 def _widen(case: Case) -> Iterator[str]:

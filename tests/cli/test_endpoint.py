@@ -75,6 +75,8 @@ def test_it_says_what_it_serves_and_how_to_reach_it(tmp_path: Path) -> None:
     [
         ((), "exactly one of --bucket-root or --s3-endpoint-url"),
         (("--bucket-root", ".", "--s3-endpoint-url", "http://127.0.0.1:1"), "exactly one of"),
+        (("--s3-endpoint-url", "127.0.0.1:5000"), "is no URL such as http://127.0.0.1:5000"),
+        (("--s3-endpoint-url", "http://127.0.0.1:x"), "is no URL such as"),
         (("--bucket-root", ".", "--quota", "ml.m5.xlarge"), "is not TYPE=N"),
         (("--bucket-root", ".", "--quota", "ml.m5.xlarge=-1"), "is not TYPE=N"),
         (("--bucket-root", ".", "--image", "x"), "is not NAME=COMMAND"),

@@ -19,4 +19,4 @@ def test_help_starts_without_importing_the_heavy_libraries() -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     ended = subprocess.run([sys.executable, "-m", "planner", "recomend"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert "No such command 'recomend'" in ended.stderr
+    assert "No such command 'recomend'. Did you mean 'recommend'?" in ended.stderr

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from planner.cli.profile import command
 from planner.documents import read_document
+from planner.errors import OutputError
 from planner.profiling.profile import Profile
 from tests.profiling.servers import Reply, Server, one_line_each
 
@@ -141,3 +142,17 @@ def test_options_that_do_not_go_together_are_told(options: list[str], told: str,
     result = CliRunner().invoke(command, ["--url", "http://127.0.0.1:1", "--payload", str(sample), *options])
     assert result.exit_code == 2
     assert told in " ".join(result.stderr.split())
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_measuring(sample: Path) -> None:
+    asked: list[bytes] = []
+
+    def listen(body: bytes) -> Reply:
+        asked.append(body)
+        return one_line_each(body)
+
+    with Server(listen) as server:
+        options = ["--url", f"http://127.0.0.1:{server.port}", "--payload", str(sample), *POINTS]
+        result = CliRunner().invoke(command, [*options, "-o", str(sample / "profile.json")])
+    assert isinstance(result.exception, OutputError)
+    assert not asked

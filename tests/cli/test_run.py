@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,9 +9,10 @@ from click.testing import CliRunner, Result
 
 from planner.cli.run import command
 from planner.documents import read_document, replace, write_document
-from planner.errors import ContainerDiedError, ContainerLimitError, DocumentError, JobFailedError
+from planner.errors import ContainerDiedError, ContainerLimitError, DocumentError, JobFailedError, OutputError
 from planner.jobs import request
 from planner.jobs.local import RunDocument
+from tests.container.traces import eventually
 from tests.jobs import examples
 from tests.jobs.local_jobs import asked, command_of, outputs, plain_output, write_lines
 from tests.performance.synthetic import synthetic_profile
@@ -130,6 +134,32 @@ def test_options_stand_above_the_request(folder: Path) -> None:
 def test_a_file_that_is_no_request_is_a_document_error(folder: Path, content: str) -> None:
     (folder / "request.json").write_text(content)
     assert isinstance(_run(folder, "--plan", str(folder / "request.json")).exception, DocumentError)
+
+
+def test_a_document_that_cannot_be_written_is_refused_before_the_run(folder: Path) -> None:
+    result = _run(folder, "-o", str(folder / "in" / "part-0.jsonl" / "run.json"))
+    assert isinstance(result.exception, OutputError)
+    assert not (folder / "log").exists()
+    assert not (folder / "out").exists()
+
+
+def test_ctrl_c_leaves_no_process_and_says_how_to_go_on(folder: Path) -> None:
+    write_lines(folder / "in" / "part-3.jsonl", 9, seed=3, extra=dict.fromkeys(range(9), "SLOW"))
+    places = ["--input", str(folder / "in"), "--output", str(folder / "out"), "--batch-strategy", "SingleRecord"]
+    words = [sys.executable, "-m", "planner", "run", "--command", command_of(folder / "log"), *places]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert eventually((folder / "out" / "part-2.jsonl.out").exists)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == (
+        "Interrupted. Nothing was left running. The same command with --resume goes on without doing finished objects "
+        "again."
+    )
+    assert not Path(f"/proc/{asked(folder)[0]['server']}").exists()
 
 
 @pytest.mark.parametrize("options", [["--url", "http://127.0.0.1:9"], ["--invocations-timeout", "2h"]])

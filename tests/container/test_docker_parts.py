@@ -43,6 +43,15 @@ def test_a_kill_without_a_memory_limit_is_a_signal() -> None:
     assert "signal 9 (SIGKILL)" in state(ExitCode=137).end(None)
 
 
+def test_a_container_in_a_network_that_this_machine_has_no_address_in_is_refused_at_once() -> None:
+    """As podman with CNI says of an internal network."""
+    near = state(networks={"n": {"IPAddress": "127.0.0.1", "IPPrefixLen": 8}})
+    assert near.address("8080", is_native=True) == Address(host="127.0.0.1", port=8080)
+    far = state(networks={"n": {"IPAddress": "198.51.100.2", "IPPrefixLen": 24}})  # for documentation: nobody's own
+    with pytest.raises(ContainerStartError, match=r"198\.51\.100\.2/24, and this machine none .* with --network"):
+        far.address("8080", is_native=True)
+
+
 def test_a_container_is_reached_at_its_own_address_or_a_published_port() -> None:
     both = state(
         networks={"n": {"IPAddress": "172.18.0.2"}}, ports={"8080/tcp": [{"HostPort": "49153"}], "22/tcp": None}

@@ -157,3 +157,21 @@ def test_a_missing_server_package_is_named_with_the_way_to_get_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=rf"{package}.*batch-transform-planner\[serve\]"):
         ModelDirectoryContainer(MODEL)
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        ("def model_fn(:", "SyntaxError: invalid syntax"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("def model_fn(model_dir): ...", "does not define input_fn, predict_fn, output_fn"),
+    ],
+)
+def test_what_is_wrong_with_a_script_stands_at_the_end_whatever_the_number_of_workers(
+    script: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "inference.py").write_text(script)
+    with pytest.raises(ContainerStartError) as raised:
+        ModelDirectoryContainer(tmp_path, environment={"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}).start()
+    assert fault in "\n".join(str(raised.value).splitlines()[-6:])
+    assert "HaltServer" not in str(raised.value)

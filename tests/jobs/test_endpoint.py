@@ -14,6 +14,7 @@ from planner.jobs import request as request_for_plan
 from planner.jobs.endpoint import Execution, ImageRule
 from planner.jobs.endpoint.order import failed
 from planner.jobs.service_model import service_model
+from planner.units import MIB
 from tests.container.docker_image import IMAGE as DOCKER_IMAGE
 from tests.container.docker_image import why_not
 from tests.jobs.endpoints import (
@@ -119,6 +120,27 @@ def test_a_reason_for_failure_is_text_that_fits() -> None:
     assert reason.endswith("x...")
 
 
+def test_max_payload_0_passes_botocore_and_sends_each_object_whole_in_http_chunks(tmp_path: Path) -> None:
+    storage, log = buckets(tmp_path), tmp_path / "log"
+    large = "".join(f"record {number} {'x' * 1000}\n" for number in range(7000))
+    _write(tmp_path / "bucket", large=large, small="a\nb\n")
+    with serving(Execution(storage=storage, images=test_server(log))) as port:
+        client = client_of(port, validates=True)
+        create_model(client)
+        client.create_transform_job(**request(MaxPayloadInMB=0))
+        described = wait_for(client)
+    assert (described["TransformJobStatus"], described["MaxPayloadInMB"]) == ("Completed", 0)
+    asked = _asked(log)
+    assert sorted(row["bytes"] for row in asked) == [4, len(large)]
+    assert len(large) > 6 * MIB
+    assert {row["encoding"] for row in asked} == {"chunked"}
+    assert {row["environment"]["SAGEMAKER_MAX_PAYLOAD_IN_MB"] for row in asked} == {"0"}
+    assert files(tmp_path / "bucket" / "out") == {
+        "large.jsonl.out": large.upper().encode(),
+        "small.jsonl.out": b"A\nB\n",
+    }
+
+
 def test_a_manifest_names_the_objects_and_what_is_missing_fails_the_job(tmp_path: Path) -> None:
     storage = buckets(tmp_path)
     bucket = tmp_path / "bucket"
@@ -170,8 +192,8 @@ def test_what_only_the_run_can_see_fails_the_job_in_the_services_words(tmp_path:
     jobs = {
         "AlgorithmError: nothing runs the image other:1 here: map it with --image": request("image", ModelName="other"),
         "ClientError: No S3 objects found under s3://bucket/no": nothing,
-        "ClientError: NoSuchBucket: s3://b2/out: the output's bucket does not exist.": request(
-            "bucket", TransformOutput={"S3OutputPath": "s3://b2/out"}
+        "ClientError: NoSuchBucket: s3://bk2/out: the output's bucket does not exist.": request(
+            "bucket", TransformOutput={"S3OutputPath": "s3://bk2/out"}
         ),
         "AlgorithmError: ": request("death"),
         "ClientError: s3://bucket/bad.tar.gz: not gzip": request("archive", ModelName="bad"),

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from planner.errors import InputMissingError, OutputError, PlannerError, RequestRejectedError
-from planner.jobs.endpoint import Execution, StorageSettings
+from planner.jobs.endpoint import Execution, ImageRule, StorageSettings
 from planner.jobs.endpoint.places import Place, manifest_entries, output_place, place_of, relative_key
 from planner.jobs.endpoint.storage import BucketFolders, S3Endpoint, Storage
-from tests.jobs.endpoints import client_of, create_model, request, serving, test_server, wait_for
+from tests.jobs.endpoints import client_of, create_model, request, serving, test_server, wait_for, write_archive
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -95,6 +95,31 @@ def test_a_job_runs_from_an_s3_server_to_it(s3_url: str, s3: "S3Client", tmp_pat
     assert outputs == {"out/a.out": b"A\n", "out/x/../b.out": b"B\n", "out/x.out": b"C\n"}
 
 
+def test_the_lines_for_boto3_in_the_documentation_run_as_they_stand(
+    s3_url: str,
+    s3: "S3Client",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "endpoint.md").read_text()
+    shown = page.split("## boto3")[1].split("```python")[1].split("```")[0]
+    del s3  # whose bucket is emptied afterwards
+    write_archive(tmp_path / "model.tar.gz")
+    monkeypatch.chdir(tmp_path)
+    execution = Execution(
+        storage=StorageSettings(s3_endpoint_url=s3_url), images=(ImageRule(image="*", server="model-dir"),)
+    )
+    with serving(execution) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+        for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        exec(shown, {})
+    assert capsys.readouterr().out == "b'2.0\\n4.0\\n'\n"
+
+
 STEPS = st.sampled_from(["..", ".", "", "a", "link", "file-link", "up", "b", "\0", "…"])
 
 
@@ -150,12 +175,12 @@ def test_an_object_cannot_stand_where_a_folder_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
-        ("s3://b1/in/x", Place("b1", "in/x")),
-        ("s3://b1", Place("b1", "")),
-        ("https://b1.s3.eu-west-1.amazonaws.com/in/x", Place("b1", "in/x")),
-        ("https://b1.s3-eu-west-1.amazonaws.com/in/x", Place("b1", "in/x")),
-        ("https://s3.amazonaws.com/b1/in/x", Place("b1", "in/x")),
-        ("https://s3.cn-north-1.amazonaws.com.cn/b1/in/x", Place("b1", "in/x")),
+        ("s3://bk1/in/x", Place("bk1", "in/x")),
+        ("s3://bk1", Place("bk1", "")),
+        ("https://bk1.s3.eu-west-1.amazonaws.com/in/x", Place("bk1", "in/x")),
+        ("https://bk1.s3-eu-west-1.amazonaws.com/in/x", Place("bk1", "in/x")),
+        ("https://s3.amazonaws.com/bk1/in/x", Place("bk1", "in/x")),
+        ("https://s3.cn-north-1.amazonaws.com.cn/bk1/in/x", Place("bk1", "in/x")),
     ],
 )
 def test_a_uri_names_bucket_and_key(uri: str, place: Place) -> None:
@@ -166,6 +191,11 @@ def test_a_uri_names_bucket_and_key(uri: str, place: Place) -> None:
 def test_a_uri_that_names_no_bucket_is_refused(uri: str) -> None:
     with pytest.raises(RequestRejectedError):
         place_of(uri)
+
+
+def test_a_name_that_no_bucket_can_have_is_named() -> None:
+    with pytest.raises(RequestRejectedError, match="'b' cannot be one's name, which has 3 characters or more"):
+        place_of("s3://b/in/x")
 
 
 @pytest.mark.parametrize(

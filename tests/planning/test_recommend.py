@@ -144,6 +144,14 @@ def test_an_impossible_deadline_names_the_nearest_miss_and_what_to_relax() -> No
     )
 
 
+def test_a_deadline_before_the_start_is_not_to_be_met_by_more_objects_or_instances() -> None:
+    with pytest.raises(InfeasibleError, match="limited by start-up") as caught:
+        plan_for(deadline_s=1.0, max_instance_count=10)
+    assert str(caught.value).endswith(
+        "To get one: raise --deadline, give --startup if yours is shorter, lower --confidence."
+    )
+
+
 def test_the_nearest_miss_is_a_deadline_that_can_be_met() -> None:
     with pytest.raises(InfeasibleError) as caught:
         plan_for(budget_usd=0.0001)

@@ -10,7 +10,7 @@ from planner.errors import InputMissingError, RequestRejectedError
 _HOSTED: Final = re.compile(r"https://(?P<bucket>[^/]+)\.s3[.-][^/]*?amazonaws\.com(?:\.cn)?/?(?P<key>.*)", re.DOTALL)
 _PATHED: Final = re.compile(r"https://s3[.-][^/]*?amazonaws\.com(?:\.cn)?/(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 _PLAIN: Final = re.compile(r"s3://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
-_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}")
 """What a bucket may be called, those from before 2018 in us-east-1 included."""
 
 
@@ -29,8 +29,13 @@ class Place(NamedTuple):
 def place_of(uri: str) -> Place:
     """The bucket and key that a URI names. Raises RequestRejectedError if it names none."""
     found = _PATHED.fullmatch(uri) or _HOSTED.fullmatch(uri) or _PLAIN.fullmatch(uri)
-    if found is None or not _BUCKET.fullmatch(found["bucket"]):
+    if found is None:
         raise RequestRejectedError(f"{uri!r} names no S3 bucket. Write s3://bucket/key.")
+    if not _BUCKET.fullmatch(found["bucket"]):
+        raise RequestRejectedError(
+            f"{uri!r} names no S3 bucket: {found['bucket']!r} cannot be one's name, which has 3 characters or more of "
+            "a-z, 0-9, '.' and '-', the first a letter or digit."
+        )
     return Place(found["bucket"], found["key"])
 
 

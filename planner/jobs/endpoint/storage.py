@@ -69,7 +69,7 @@ def open_storage(settings: StorageSettings) -> Storage:
 
 
 class BucketFolders:
-    """Folders below a root that stand for buckets: ``s3://b/k`` is ``ROOT/b/k``.
+    """Folders below a root that stand for buckets: ``s3://bucket/key`` is ``ROOT/bucket/key``.
 
     Nothing outside the root is reached: keys with empty, '.' or '..' steps are refused, and whatever a link leads to
     outside is neither read nor written. Keys that differ only in that one is a folder of the other (``a``, ``a/b``)

@@ -39,7 +39,11 @@ def read_request(path: Path) -> tuple[Json, Plan | None]:
     except OSError as error:
         raise InputMissingError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise DocumentError(f"{path}: not JSON: {error}") from error
+        fault = f"not JSON: {error}" if content.strip() else "is empty"
+        raise DocumentError(
+            f"{path}: {fault}. Expected a plan, a transform_job document or a CreateTransformJob request: copy it or "
+            "make it again"
+        ) from error
     kind = found.get("kind") if isinstance(found, dict) else None
     if kind == "plan":
         plan = parse_document(content, Plan, str(path))

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TypeAlias
 
 from planner.buffers import page_aligned
-from planner.container.contract import Container, ExecutionParameters, Limits, Startup, Usage
+from planner.container.contract import Container, Limits
 from planner.errors import ContainerDiedError, OutputError
 from planner.jobs.local.assignment import cpu_sets, deal
 from planner.jobs.local.cautions import instance_cautions, run_cautions, sharing_cautions
 from planner.jobs.local.data_processing import DataProcessor
 from planner.jobs.local.dispatch import Dispatch, Progress
+from planner.jobs.local.instance import Instance, row_of, started
 from planner.jobs.local.journal import FinishedObject, OutputFolder, settings_digest
 from planner.jobs.local.lane import Lane
 from planner.jobs.local.objects import Backlog, ObjectRun
-from planner.jobs.local.outcome import instance_row, kept_row, latency_summary, makespan
+from planner.jobs.local.outcome import kept_row, latency_summary, makespan
 from planner.jobs.local.prediction import planned_figures, predicted_figures
-from planner.jobs.local.run_document import InstanceRow, RunDocument
+from planner.jobs.local.run_document import RunDocument
 from planner.jobs.local.settings import EffectiveSettings, JobSettings, checked, container_environment, effective
 from planner.performance.model import PerformanceModel
 from planner.planning.plan import Plan
@@ -33,17 +34,6 @@ OpenInstance: TypeAlias = Callable[[Mapping[str, str], Limits], Container]
 """Makes a container, not yet started, from the environment and the limits of one instance."""
 BrokenOff: TypeAlias = Callable[[RunDocument], None]
 """Takes what a run had done when it was ended early."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Instance:
-    """One instance of the job and what it was dealt."""
-
-    container: Container
-    objects: list[ObjectRun]
-    backlog: Backlog
-    startup: Startup | None = None
-    before: Usage | None = None
 
 
 def run_job(
@@ -105,7 +95,7 @@ def run_job(
 class _Outcome:
     """What is left when everything has been sent and answered."""
 
-    instances: Sequence[_Instance]
+    instances: Sequence[Instance]
     lanes: Sequence[Lane]
     dispatch: Dispatch
     client_cpu_s: float
@@ -135,28 +125,23 @@ class _Job:
     ) -> RunDocument:
         """Start what has something to do, send everything, and describe it."""
         instances = self._dealt(containers, left, folder)
-        wishes: ExecutionParameters | None = None
-        for number, instance in enumerate(instances):
-            instance.startup = instance.container.start()
-            if number == 0:
-                wishes = instance.container.execution_parameters()
-        used = effective(self.settings, wishes)
+        used = effective(self.settings, started(instances))
+        outcome = self._sent(instances, used, progress)
+        document = self._document(outcome, used if instances else None, containers[0])
+        if outcome.ended_by is None:
+            return document
+        try:
+            if broken_off is not None:
+                broken_off(document)
+        except OutputError as unwritten:  # the disk that is full may be the document's too
+            raise outcome.ended_by from unwritten
+        raise outcome.ended_by
+
+    def _sent(self, instances: Sequence[Instance], used: EffectiveSettings, progress: Progress | None) -> _Outcome:
+        """Everything sent and answered, or as much as was until something ended it."""
         processor = DataProcessor(self.settings)
-        buffer = page_aligned(RECEIVE_BUFFER_BYTES)
         with selectors.DefaultSelector() as selector:
-            lanes = [
-                Lane(
-                    instance.container,
-                    instance.objects,
-                    backlog=instance.backlog,
-                    settings=self.settings,
-                    effective=used,
-                    processor=processor,
-                    selector=selector,
-                    buffer=buffer,
-                )
-                for instance in instances
-            ]
+            lanes = self._lanes(instances, used, processor, selector)
             for instance in instances:
                 instance.container.reset_memory_peak()
                 instance.before = instance.container.usage()
@@ -174,26 +159,40 @@ class _Job:
                 dispatch.run()
             except (OutputError, ContainerDiedError, KeyboardInterrupt) as error:
                 ended_by = error
-            outcome = _Outcome(
+            return _Outcome(
                 instances=instances,
                 lanes=lanes,
                 dispatch=dispatch,
                 client_cpu_s=time.process_time() - client_before_s,
                 ended_by=ended_by,
             )
-        document = self._document(outcome, used if instances else None, containers[0])
-        if ended_by is None:
-            return document
-        try:
-            if broken_off is not None:
-                broken_off(document)
-        except OutputError as unwritten:  # the disk that is full may be the document's too
-            raise ended_by from unwritten
-        raise ended_by
+
+    def _lanes(
+        self,
+        instances: Sequence[Instance],
+        used: EffectiveSettings,
+        processor: DataProcessor,
+        selector: selectors.BaseSelector,
+    ) -> list[Lane]:
+        """One for each instance; they receive into the same buffer."""
+        buffer = page_aligned(RECEIVE_BUFFER_BYTES)
+        return [
+            Lane(
+                instance.container,
+                instance.objects,
+                backlog=instance.backlog,
+                settings=self.settings,
+                effective=used,
+                processor=processor,
+                selector=selector,
+                buffer=buffer,
+            )
+            for instance in instances
+        ]
 
     def _dealt(
         self, containers: Sequence[Container], left: Sequence[StoredObject], folder: OutputFolder
-    ) -> list[_Instance]:
+    ) -> list[Instance]:
         """The instances that have something to do. Objects keep the instance that the whole input gives them."""
         open_keys = {stored.key for stored in left}
         instances = []
@@ -212,7 +211,7 @@ class _Job:
                 if stored.key in open_keys
             ]
             if runs:
-                instances.append(_Instance(container=container, objects=runs, backlog=backlog))
+                instances.append(Instance(container=container, objects=runs, backlog=backlog))
         return instances
 
     def _document(self, outcome: _Outcome, used: EffectiveSettings | None, container: Container) -> RunDocument:
@@ -223,7 +222,7 @@ class _Job:
             fresh[stored.key] if stored.key in fresh else kept_row(self.kept[stored.key])
             for stored in self.listing.objects
         )
-        instance_rows = tuple(_row(i, lane, makespan_s) for i, lane in zip(instances, lanes, strict=True))
+        instance_rows = tuple(row_of(i, lane, makespan_s) for i, lane in zip(instances, lanes, strict=True))
         latencies = array("d", (sample for lane in lanes for sample in lane.latencies_s))
         records = sum(row.records for row in fresh.values())
         workers = container.description.workers
@@ -273,19 +272,6 @@ def _open(
     container = open_instance(environment, limits)
     stack.callback(container.stop)
     return container
-
-
-def _row(instance: _Instance, lane: Lane, makespan_s: float) -> InstanceRow:
-    assert instance.startup is not None
-    number = instance.objects[0].instance
-    return instance_row(
-        number,
-        lane,
-        objects=len(instance.objects),
-        startup=instance.startup,
-        before=instance.before,
-        makespan_s=makespan_s,
-    )
 
 
 def _refuse_output_in_input(source: Path, output: Path) -> None:

@@ -176,7 +176,7 @@ def _sharing(found: SideBySide) -> str:
         f"{instances} of {cpus} and the runner share this machine: with all at work a request takes "
         f"{found.slowdown:.2f} times what it took in the profile, and {found.slowdowns()[0]:.2f} times with one; "
         f"measured with {found.requests:,} requests {means}. The runner needs "
-        f"{found.client_cpu_s_per_request * 1e6:,.0f} us of CPU a request"
+        f"{found.client_cpu_s_per_request * 1e6:,.0f} µs of CPU a request"
     )
 
 
