@@ -30,7 +30,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,7 +39,7 @@ from planner.container import Limits, ProcessContainer
 from planner.container.contract import Container
 from planner.jobs.local.run import run_job
 from planner.jobs.local.settings import JobSettings
-from planner.jobs.simulation.here import side_by_side_here, tried_here
+from planner.jobs.simulation.here import JobHere, side_by_side_here, tried_here
 from planner.jobs.simulation.simulate import simulate_here
 from planner.performance import predict
 from planner.profiling.profile import Profile
@@ -172,18 +171,18 @@ def job(name: str, measured: Profile, shape: Shape, folder: Path, *, seconds: fl
     source = folder / f"in-{shape.seed}"
     write_objects(source, records, shape.seed)
     dataset = inspect(source, split_type="Line")
-    asked: dict[str, Any] = {
-        "batch_strategy": shape.strategy,
-        "max_payload_mb": 1,
-        "max_concurrent_transforms": shape.concurrency,
-        "instance_count": INSTANCES,
-        "cpus": 1.0,
-    }
-    stand_ins = side_by_side_here(measured, dataset, **asked, keeps_connections=keeps)
-    tried = tried_here(
-        measured, dataset, lambda env, limits: container_of(name, env, limits), folder / "sample.jsonl", **asked
+    asked = JobHere(
+        batch_strategy=shape.strategy,
+        max_payload_mb=1,
+        max_concurrent_transforms=shape.concurrency,
+        instance_count=INSTANCES,
+        cpus=1.0,
     )
-    found = simulate_here(measured, dataset, **asked, side_by_side=tried)
+    stand_ins = side_by_side_here(measured, dataset, asked, keeps_connections=keeps)
+    tried = tried_here(
+        measured, dataset, asked, lambda env, limits: container_of(name, env, limits), folder / "sample.jsonl"
+    )
+    found = simulate_here(measured, dataset, asked, side_by_side=tried)
     quantiles = dict(found.makespan_s.quantiles)
     even = predict(
         measured, records_per_request=round(found.records / found.requests), concurrency=shape.concurrency, cpus=1
@@ -221,8 +220,8 @@ def job(name: str, measured: Profile, shape: Shape, folder: Path, *, seconds: fl
         low_s=quantiles[0.05],
         high_s=quantiles[0.95],
         even_s=found.records / INSTANCES / even,
-        profile_alone_s=dict(simulate_here(measured, dataset, **asked).makespan_s.quantiles)[0.5],
-        stand_ins_s=dict(simulate_here(measured, dataset, **asked, side_by_side=stand_ins).makespan_s.quantiles)[0.5],
+        profile_alone_s=dict(simulate_here(measured, dataset, asked).makespan_s.quantiles)[0.5],
+        stand_ins_s=dict(simulate_here(measured, dataset, asked, side_by_side=stand_ins).makespan_s.quantiles)[0.5],
         slowdown=tried.slowdown,
         measured_s=tuple(spans),
         simulated_latency_s=shape.concurrency

@@ -160,9 +160,10 @@ class _Sections:
 
     def _keep(self, row: Measurement, doing: str) -> None:
         """Into the profile and its file."""
-        self.so_far = replace(self.so_far, measurements=with_row(self.so_far.measurements, row))
+        grown = replace(self.so_far, measurements=with_row(self.so_far.measurements, row))
         if self.output is not None:
-            write_document(self.output, self.so_far)
+            write_document(self.output, grown)
+        self.so_far = grown
         self.progress(replaced(self._step(doing), measurement=row))
 
     def _step(self, doing: str) -> Progress:

@@ -219,9 +219,10 @@ class _Session:
 
     def _keep(self, row: Measurement) -> None:
         """Into the profile and its file; a point that comes a second time takes the place of the first."""
-        self.so_far = replace(self.so_far, measurements=with_row(self.so_far.measurements, row))
+        grown = replace(self.so_far, measurements=with_row(self.so_far.measurements, row))
         if self.output is not None:
-            write_document(self.output, self.so_far)
+            write_document(self.output, grown)
+        self.so_far = grown
         self._show(row)
 
     def _show(self, row: Measurement | None) -> None:

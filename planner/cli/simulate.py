@@ -21,6 +21,7 @@ from planner.cli.options import (
 if TYPE_CHECKING:
     from planner.jobs.sharing import SideBySide
     from planner.jobs.simulation.document import Simulation
+    from planner.jobs.simulation.here import JobHere
     from planner.planning.plan import Plan
     from planner.profiling.profile import Profile
     from planner.records.dataset import Dataset
@@ -171,26 +172,27 @@ def _here(
     **container: Any,
 ) -> "Simulation":
     """The plan's payload and concurrency on the profiled host."""
+    from planner.jobs.simulation.here import JobHere
     from planner.jobs.simulation.simulate import simulate_here
 
     if profile is None or dataset is None:
         raise click.UsageError("--here needs --profile, measured on this host, and --dataset.")
     chosen = plan.configuration
-    job: dict[str, Any] = {
-        "batch_strategy": chosen.batch_strategy,
-        "max_payload_mb": chosen.max_payload_mb,
-        "max_concurrent_transforms": chosen.max_concurrent_transforms,
-        "instance_count": chosen.instance_count if instance_count is None else instance_count,
-        "cpus": container["cpus"],
-    }
+    job = JobHere(
+        batch_strategy=chosen.batch_strategy,
+        max_payload_mb=chosen.max_payload_mb,
+        max_concurrent_transforms=chosen.max_concurrent_transforms,
+        instance_count=chosen.instance_count if instance_count is None else instance_count,
+        cpus=container["cpus"],
+    )
     cost = _tried(profile, dataset, job, container, sample=sample, keeps_connections=not closes_connections)
-    return simulate_here(profile, dataset, **job, side_by_side=cost, deadline_s=deadline_s, **played)
+    return simulate_here(profile, dataset, job, side_by_side=cost, deadline_s=deadline_s, **played)
 
 
 def _tried(
     profile: "Profile",
     dataset: "Dataset",
-    job: dict[str, Any],
+    job: "JobHere",
     container: dict[str, Any],
     *,
     sample: Path | None,
@@ -203,15 +205,15 @@ def _tried(
         if any(container[name] is not None for name in ("image", "model_dir", "command_line", "url")):
             raise click.UsageError("To try the container, give sample records: --payload FILE.")
         stderr_console().print("measuring with stand-ins what containers and runner cost each other here", markup=False)
-        return side_by_side_here(profile, dataset, **job, keeps_connections=keeps_connections)
+        return side_by_side_here(profile, dataset, job, keeps_connections=keeps_connections)
     refuse_unclear_container(**container)
     stderr_console().print(f"trying the container here with {sample}", markup=False)
     return tried_here(
         profile,
         dataset,
+        job,
         instance_opener(container),
         sample,
-        **job,
         memory_bytes=container["memory"],
         environment={**profile.container.environment, **container["env"]},
     )

@@ -6,7 +6,7 @@ import pytest
 from planner.campaign import Progress, profile
 from planner.campaign.bench import STRONGLY_DISTURBED
 from planner.documents import read_document
-from planner.errors import InvocationError, ProfileError, ResponseMismatchError
+from planner.errors import InvocationError, OutputError, ProfileError, ResponseMismatchError
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.profiling.profile import Profile
@@ -215,6 +215,28 @@ def test_a_size_that_is_refused_is_left_out_and_told(sample: Path) -> None:
     result = session(container, sample)
     assert points(result) == ALL[:2]
     assert any("16 records per request with 1, 2 in flight" in w and "413" in w for w in result.warnings)
+
+
+def test_a_point_that_could_not_be_written_is_not_said_to_be_kept(sample: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def lose_the_folder(step: Progress) -> None:
+        if step.measured == 1:
+            folder.rename(tmp_path / "elsewhere")
+            folder.write_text("no folder any more")
+
+    with pytest.raises(OutputError, match="The point measured before is kept in"):
+        profile(
+            ServedHere(one_line_each),
+            payload=sample,
+            content_type="text/csv",
+            time_budget_s=0.8,
+            records_per_request=(1, 4),
+            concurrency=(1, 2),
+            output=folder / "profile.json",
+            progress=lose_the_folder,
+        )
 
 
 def test_ctrl_c_stops_the_container_and_says_where_the_points_are(sample: Path, tmp_path: Path) -> None:

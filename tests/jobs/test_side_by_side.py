@@ -6,7 +6,7 @@ from planner.container import Limits
 from planner.container.cpus import available_cpus
 from planner.documents import replace
 from planner.jobs.local.side_by_side import StandIn, measure_side_by_side, stand_in_container
-from planner.jobs.simulation.here import side_by_side_here, stand_in_of
+from planner.jobs.simulation.here import JobHere, side_by_side_here, stand_in_of
 from planner.records.layout import describe
 from tests.performance.synthetic import synthetic_profile
 
@@ -80,4 +80,5 @@ def test_without_the_containers_cpu_time_nothing_can_stand_in_for_it() -> None:
     profile = synthetic_profile()
     blind = replace(profile, measurements=tuple(replace(row, cpu_s=None) for row in profile.measurements))
     data = describe(1000, 1000, 4)
-    assert side_by_side_here(blind, data, max_payload_mb=1, max_concurrent_transforms=1, instance_count=2) is None
+    job = JobHere(max_payload_mb=1, max_concurrent_transforms=1, instance_count=2)
+    assert side_by_side_here(blind, data, job) is None

@@ -10,6 +10,7 @@ from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
 from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.document import Simulation
+from planner.jobs.simulation.here import JobHere
 from planner.jobs.simulation.requests import object_requests
 from planner.jobs.simulation.service_times import ServiceTimes, times_of_plan
 from planner.jobs.simulation.simulate import billed_startup_s, simulate, simulate_here
@@ -275,14 +276,13 @@ def test_few_worlds_are_warned_of(plan: Plan) -> None:
 
 def test_on_this_host_there_is_work_but_no_start_up_and_no_bill(profile: Profile) -> None:
     data = describe(400_000, 2048, 8)
-    found = simulate_here(profile, data, max_payload_mb=1, max_concurrent_transforms=2, cpus=2.0, worlds=100)
+    job = JobHere(max_payload_mb=1, max_concurrent_transforms=2, cpus=2.0)
+    found = simulate_here(profile, data, job, worlds=100)
     assert (found.cost_usd, found.startup_s, found.idle, found.planned_finish_s) == (None,) * 4
     assert found.finish_s == found.makespan_s
     rate = predict(profile, records_per_request=512, concurrency=2).throughput_records_per_s.mid
     assert quantile(found, 0.5) == pytest.approx(400_000 / rate, rel=0.05)
-    halves = simulate_here(
-        profile, data, max_payload_mb=1, max_concurrent_transforms=2, instance_count=2, cpus=1.0, worlds=100
-    )
+    halves = simulate_here(profile, data, replace_dataclass(job, instance_count=2, cpus=1.0), worlds=100)
     assert [row.objects for row in halves.instances] == [4, 4]
     assert quantile(halves, 0.5) == pytest.approx(quantile(found, 0.5), rel=0.2)
 
@@ -301,16 +301,8 @@ def test_what_containers_cost_each_other_here_lengthens_the_job_and_is_said(prof
     )
 
     def here(cost: SideBySide | None) -> Simulation:
-        return simulate_here(
-            profile,
-            data,
-            max_payload_mb=1,
-            max_concurrent_transforms=2,
-            instance_count=2,
-            cpus=1.0,
-            worlds=100,
-            side_by_side=cost,
-        )
+        job = JobHere(max_payload_mb=1, max_concurrent_transforms=2, instance_count=2, cpus=1.0)
+        return simulate_here(profile, data, job, worlds=100, side_by_side=cost)
 
     plain, shared = here(None), here(found)
     longer, shorter = (row.busy_s.mean for row in plain.instances)

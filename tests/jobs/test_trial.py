@@ -11,7 +11,7 @@ from planner.documents import replace
 from planner.errors import InputMissingError, JobFailedError
 from planner.jobs.local.settings import JobSettings
 from planner.jobs.local.trial import Trial, try_containers
-from planner.jobs.simulation.here import tried_here
+from planner.jobs.simulation.here import JobHere, tried_here
 from planner.records.layout import describe
 from tests.performance.synthetic import synthetic_profile
 
@@ -82,10 +82,8 @@ def test_what_was_tried_stands_beside_what_the_profile_foretells_for_the_same_re
     sample.write_bytes(b"x" * 99 + b"\n")
     profile, data = synthetic_profile(), describe(1000, 100, 4)
     trial = _trial(sample, tmp_path / "log")
-    found = tried_here(
-        profile, data, trial.open_instance, sample, batch_strategy="SingleRecord", max_payload_mb=1,
-        max_concurrent_transforms=2, cpus=1.0,
-    )  # fmt: skip
+    job = JobHere(batch_strategy="SingleRecord", max_payload_mb=1, max_concurrent_transforms=2, cpus=1.0)
+    found = tried_here(profile, data, job, trial.open_instance, sample)
     assert (found.tried, found.instances, found.cpus) == ("containers", 1, 1.0)
     assert found.slowdown == found.profiled_requests_per_s / found.together_requests_per_s
     assert found.slowdowns() == pytest.approx((found.slowdown,))

@@ -6,6 +6,7 @@ With the containers themselves and a sample of records where they are given (`lo
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from planner.jobs.local.settings import JobSettings
 from planner.jobs.local.side_by_side import StandIn, measure_side_by_side
 from planner.jobs.local.trial import Trial, try_containers
 from planner.jobs.sharing import SideBySide
-from planner.jobs.simulation.requests import object_requests
+from planner.jobs.simulation.requests import ObjectRequests, object_requests
 from planner.performance.model import PerformanceModel
 from planner.performance.prediction import Bounds, Columns
 from planner.profiling.profile import Profile
@@ -28,53 +29,59 @@ _LONGEST_S: Final = 0.1
 _MB: Final = 2**20
 
 
-def cpus_of_each(instance_count: int, cpus: float | None) -> float:
-    """CPUs of one container: as asked, else an equal share of whole ones, at least 1."""
-    return float(max(1, len(available_cpus()) // instance_count)) if cpus is None else cpus
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobHere:
+    """How a data set is sent to containers of this machine."""
+
+    max_payload_mb: int
+    max_concurrent_transforms: int
+    batch_strategy: BatchStrategy = "MultiRecord"
+    instance_count: int = 1
+    cpus: float | None = None
+    """Of one container; an equal share of whole CPUs, at least 1, when not given."""
+
+    @property
+    def cpus_of_each(self) -> float:
+        """CPUs of one container."""
+        return float(max(1, len(available_cpus()) // self.instance_count)) if self.cpus is None else self.cpus
+
+    def at_work(self, dataset: Dataset) -> int:
+        """Containers that get an object or more."""
+        return min(self.instance_count, dataset.object_count)
+
+    def requests(self, dataset: Dataset) -> ObjectRequests:
+        """What the data set becomes."""
+        return object_requests(dataset, self.batch_strategy, self.max_payload_mb)
 
 
 def side_by_side_here(
-    profile: Profile,
-    dataset: Dataset,
-    *,
-    batch_strategy: BatchStrategy = "MultiRecord",
-    max_payload_mb: int,
-    max_concurrent_transforms: int,
-    instance_count: int = 1,
-    cpus: float | None = None,
-    keeps_connections: bool = True,
+    profile: Profile, dataset: Dataset, job: JobHere, *, keeps_connections: bool = True
 ) -> SideBySide | None:
     """How much the job's containers and the runner slow each other down here; takes about five seconds.
 
     None for a profile that does not know the container's CPU time. Raises ContainerLimitError for CPUs that this
     machine has not, and ContainerStartError.
     """
-    each = cpus_of_each(instance_count, cpus)
-    requests = object_requests(dataset, batch_strategy, max_payload_mb)
+    each, requests = job.cpus_of_each, job.requests(dataset)
     what = stand_in_of(
         profile,
-        batch_strategy=batch_strategy,
-        max_concurrent_transforms=max_concurrent_transforms,
+        batch_strategy=job.batch_strategy,
+        max_concurrent_transforms=job.max_concurrent_transforms,
         records_per_request=requests.total_records / requests.requests,
         record_bytes=dataset.payload_bytes / dataset.records,
         cpus=each,
         keeps_connections=keeps_connections,
     )
-    at_work = min(instance_count, dataset.object_count)
-    return None if what is None else measure_side_by_side(what, instance_count=at_work, cpus=each)
+    return None if what is None else measure_side_by_side(what, instance_count=job.at_work(dataset), cpus=each)
 
 
 def tried_here(
     profile: Profile,
     dataset: Dataset,
+    job: JobHere,
     open_instance: OpenInstance,
     sample: Path,
     *,
-    batch_strategy: BatchStrategy = "MultiRecord",
-    max_payload_mb: int,
-    max_concurrent_transforms: int,
-    instance_count: int = 1,
-    cpus: float | None = None,
     memory_bytes: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> SideBySide:
@@ -83,12 +90,11 @@ def tried_here(
     It also tells how fast this machine is now at the container's work, which the profile cannot know. `environment`
     is that of the job, the profile's when not given. Raises as `local.trial.try_containers` does.
     """
-    each, at_work = cpus_of_each(instance_count, cpus), min(instance_count, dataset.object_count)
-    requests = object_requests(dataset, batch_strategy, max_payload_mb)
+    each, at_work, requests = job.cpus_of_each, job.at_work(dataset), job.requests(dataset)
     model = PerformanceModel.fit(profile)
 
     def foretold_per_s(records_per_request: float) -> float:
-        columns = _foretold(model, records_per_request, max_concurrent_transforms, each)
+        columns = _foretold(model, records_per_request, job.max_concurrent_transforms, each)
         return float(columns.throughput_records_per_s.mid) / records_per_request
 
     trial = Trial(
@@ -99,9 +105,9 @@ def tried_here(
             accept=profile.payload.accept,
             split_type=dataset.split_type,
             assemble_with="Line" if dataset.split_type == "Line" else "None",
-            batch_strategy=batch_strategy,
-            max_payload_mb=max_payload_mb,
-            max_concurrent_transforms=max_concurrent_transforms,
+            batch_strategy=job.batch_strategy,
+            max_payload_mb=job.max_payload_mb,
+            max_concurrent_transforms=job.max_concurrent_transforms,
             instance_count=at_work,
             environment=profile.container.environment if environment is None else environment,
         ),

@@ -12,7 +12,7 @@ from planner.errors import DocumentError, InputMissingError, ProfileError
 from planner.interval import Interval
 from planner.jobs.sharing import SideBySide
 from planner.jobs.simulation.document import Simulation
-from planner.jobs.simulation.here import cpus_of_each
+from planner.jobs.simulation.here import JobHere
 from planner.jobs.simulation.requests import object_requests
 from planner.jobs.simulation.service_times import times_here, times_of_plan, times_of_plan_alone
 from planner.jobs.simulation.summary import Question, summary
@@ -22,7 +22,7 @@ from planner.planning.plan import Estimate, Plan
 from planner.planning.rates import Model
 from planner.planning.space import Configuration
 from planner.profiling.profile import Profile
-from planner.records.dataset import BatchStrategy, Dataset, SplitType
+from planner.records.dataset import Dataset, SplitType
 from planner.records.layout import describe, repeated
 
 RANDOM_ASSIGNMENT: Final = 0.25
@@ -83,12 +83,8 @@ def simulate(
 def simulate_here(
     profile: Profile,
     dataset: Dataset,
+    job: JobHere,
     *,
-    batch_strategy: BatchStrategy = "MultiRecord",
-    max_payload_mb: int,
-    max_concurrent_transforms: int,
-    instance_count: int = 1,
-    cpus: float | None = None,
     side_by_side: SideBySide | None = None,
     worlds: int = 1000,
     seed: int = 1,
@@ -97,13 +93,12 @@ def simulate_here(
 ) -> Simulation:
     """What `planner run` would take on the profiled host: speed 1, its CPUs divided over the containers.
 
-    `cpus` are those of one container; an equal share of whole CPUs, at least 1, when not given. `side_by_side` is what
-    `here.tried_here` or `here.side_by_side_here` measured for these arguments; without it several containers are taken
-    not to slow each other, and a warning says so. There is no start-up and no price, and objects are dealt, as
-    `planner run` does. Raises as `simulate` does, and ValueError for a `side_by_side` of another number of instances.
+    `side_by_side` is what `here.tried_here` or `here.side_by_side_here` measured for the job; without it several
+    containers are taken not to slow each other, and a warning says so. There is no start-up and no price, and objects
+    are dealt, as `planner run` does. Raises as `simulate` does, and ValueError for a `side_by_side` of another number
+    of instances.
     """
-    requests = object_requests(dataset, batch_strategy, max_payload_mb)
-    share, at_work = cpus_of_each(instance_count, cpus), min(instance_count, dataset.object_count)
+    share, at_work, requests = job.cpus_of_each, job.at_work(dataset), job.requests(dataset)
     if side_by_side is not None and (side_by_side.instances, side_by_side.cpus) != (at_work, share):
         raise ValueError(
             f"side_by_side is of {side_by_side.instances} instances of {side_by_side.cpus:g} CPUs, "
@@ -113,35 +108,39 @@ def simulate_here(
         profile,
         requests.sizes,
         mean=requests.total_records / requests.requests,
-        concurrency=max_concurrent_transforms,
+        concurrency=job.max_concurrent_transforms,
         cpus=share,
     )
     nothing = Interval.exactly(0.0)
-    job = Job(
+    played = Job(
         requests=requests,
         times=times,
-        instances=instance_count,
+        instances=job.instance_count,
         startup_s=nothing,
         billed_startup_s=nothing,
-        slowdowns=None if side_by_side is None else _for_all(side_by_side, instance_count),
-    )
-    configuration = Configuration(
-        instance_type=HERE,
-        instance_count=instance_count,
-        batch_strategy=batch_strategy,
-        max_payload_mb=max_payload_mb,
-        max_concurrent_transforms=max_concurrent_transforms,
-        environment=profile.container.environment,
+        slowdowns=None if side_by_side is None else _for_all(side_by_side, job.instance_count),
     )
     question = Question(
-        configuration=configuration,
+        configuration=_configuration(job, profile),
         input=dataset.input,
         deadline_s=deadline_s,
         record_failure_rate=record_failure_rate,
         side_by_side=side_by_side,
         unmeasured_cpus=(share, float(len(available_cpus()))) if side_by_side is None and at_work > 1 else None,
     )
-    return _played(job, _chances(worlds, seed, random_assignment=0.0), question)
+    return _played(played, _chances(worlds, seed, random_assignment=0.0), question)
+
+
+def _configuration(job: JobHere, profile: Profile) -> Configuration:
+    """The job's settings as those of a plan are written."""
+    return Configuration(
+        instance_type=HERE,
+        instance_count=job.instance_count,
+        batch_strategy=job.batch_strategy,
+        max_payload_mb=job.max_payload_mb,
+        max_concurrent_transforms=job.max_concurrent_transforms,
+        environment=profile.container.environment,
+    )
 
 
 def _for_all(found: SideBySide, instances: int) -> tuple[float, ...]:
