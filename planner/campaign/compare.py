@@ -24,7 +24,7 @@ from planner.errors import ProfileError
 from planner.interval import Z90, Interval
 from planner.profiling.host import read_host
 from planner.profiling.payloads import read_sample
-from planner.profiling.profile import Host, Measurement, Payload, Profile
+from planner.profiling.profile import REPEATABILITY, Host, Measurement, Payload, Profile
 from planner.records.dataset import SplitType
 
 _OTHER_SPEED: Final = 0.05
@@ -205,7 +205,8 @@ def _log_sd(row: Measurement) -> float:
     interval = row.throughput_interval_records_per_s
     window = math.log(interval.high / interval.low) / (2 * Z90)
     disturbed = -math.log1p(-min(0.9, row.disturbed_share or 0.0)) / 2
-    return math.hypot(window, disturbed, row.between_windows_log_sd if row.windows == 1 else row.session_log_sd)
+    between = row.between_windows_log_sd if row.windows == 1 else REPEATABILITY
+    return math.hypot(window, disturbed, between, row.session_log_sd)
 
 
 def _overall(changes: list[Change], session_log_sds: list[float]) -> Interval:
@@ -215,7 +216,8 @@ def _overall(changes: list[Change], session_log_sds: list[float]) -> Interval:
     scatter = 1.4826 * median(abs(value - middle) for value in logs)
     own = median(math.log(c.throughput_ratio.high / c.throughput_ratio.low) / (2 * Z90) for c in changes)
     # Runs differ as a whole too (placement, clock): no number of points averages that away.
-    sd = math.hypot(1.2533 * max(scatter, own) / math.sqrt(len(logs)), math.sqrt(2) * median(session_log_sds))
+    run = math.hypot(REPEATABILITY, median(session_log_sds))
+    sd = math.hypot(1.2533 * max(scatter, own) / math.sqrt(len(logs)), math.sqrt(2) * run)
     return Interval.from_log_sd(math.exp(middle), sd)
 
 

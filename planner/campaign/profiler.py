@@ -118,14 +118,18 @@ def finished(profile_: Profile, output: Path | None) -> Profile:
 
 
 def with_row(rows: Sequence[Measurement], row: Measurement) -> tuple[Measurement, ...]:
-    """The rows and this one, which takes the place of one of the same point and setting."""
+    """The rows and this one, which takes the place of one of the same point and setting.
+
+    It is the newest and knows best how unsteady the machine is, which goes for all of them.
+    """
 
     def place(other: Measurement) -> tuple[Point, float, int | None]:
         return point_of(other), other.cpus, other.workers
 
-    if place(row) not in map(place, rows):
-        return (*rows, row)
-    return tuple(row if place(other) == place(row) else other for other in rows)
+    older = [replace(other, unsteadiness=row.unsteadiness) for other in rows]
+    if place(row) not in map(place, older):
+        return (*older, row)
+    return tuple(row if place(other) == place(row) else other for other in older)
 
 
 def plan_points(

@@ -22,7 +22,7 @@ from planner.documents import replace
 from planner.errors import ProfileError
 from planner.performance.contention import Stolen, Windows, stolen
 from planner.performance.prediction import Floats
-from planner.profiling.profile import REPEATABILITY, Measurement, Profile
+from planner.profiling.profile import Measurement, Profile
 
 FEWEST_POINTS: Final = 4
 """Fewer distinct points than this leave service time and limit both open."""
@@ -168,7 +168,7 @@ def _merged(rows: list[Measurement], cost: Stolen, index: list[int]) -> tuple[fl
         math.sqrt(float(weight**2 @ doubt**2)),
         float(weight @ cost.below[index]),
         float(weight @ cost.above[index]),
-        max(math.sqrt(row.session_log_sd**2 - REPEATABILITY**2) for row in rows),
+        max(row.session_log_sd for row in rows),
         float(np.mean(seen)) if seen else math.nan,
         max(1.0, float(np.quantile(latencies, 0.99))),
     )

@@ -121,6 +121,7 @@ def few_completions(row: Measurement) -> str | None:
 def repeat_interval(row: Measurement) -> Interval:
     """Where the throughput of the same point, measured once more in the same way, lies nine times in ten.
 
-    Both measurements err: sd^2 = 2 (s^2 + tau^2).
+    In another session: both measurements err, and both sessions. sd^2 = 2 (s^2 + tau^2 + session_log_sd^2).
     """
-    return Interval.from_log_sd(row.throughput_records_per_s, math.sqrt(2) * row.repeat_log_sd)
+    sd = math.hypot(row.repeat_log_sd, row.session_log_sd)
+    return Interval.from_log_sd(row.throughput_records_per_s, math.sqrt(2) * sd)
