@@ -17,6 +17,7 @@ import numpy as np
 
 from planner.container.contract import ContainerDescription, Limits
 from planner.interval import Interval
+from planner.performance import Bounds, PerformanceModel
 from planner.profiling.profile import Host, Measurement, Payload, Profile
 
 GRID = ((1, 1), (1, 8), (4, 2), (16, 1), (16, 4), (64, 2), (64, 8), (256, 1), (256, 4), (512, 2), (512, 8), (4, 8))
@@ -149,6 +150,18 @@ def synthetic_profile(
         idle_memory_bytes=idle_memory_bytes if memory_visible else None,
         measurements=tuple(measurements),
     )
+
+
+def rates_here(model: PerformanceModel, points: Sequence[tuple[int, int]]) -> Bounds:
+    """Records per second that the model foretells of (records per request, concurrency) on the profiled host."""
+    one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
+    return model.predict_columns(
+        records_per_request=np.array([records for records, _ in points]),
+        concurrency=np.array([concurrency for _, concurrency in points]),
+        vcpus=np.array(model.host_cpus),
+        latency_speed=Bounds(low=one, mid=one, high=one),
+        capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
+    ).throughput_records_per_s
 
 
 def _measurement(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from planner.performance import Bounds, PerformanceModel
+from planner.performance import PerformanceModel
 from tests.performance.simulation import SIMULATED, rate, simulated_profile
+from tests.performance.synthetic import rates_here
 
 RUNGS = (1, 7, 51, 369, 2651)
 LADDER = (1, 2, 4, 8)
@@ -31,14 +32,7 @@ def judged() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found = {}
     for name, server in SIMULATED.items():
         model = PerformanceModel.fit(simulated_profile(server, CHECKERBOARD, seed=40))
-        one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
-        predicted = model.predict_columns(
-            records_per_request=np.array([b for b, _ in HELD_OUT]),
-            concurrency=np.array([c for _, c in HELD_OUT]),
-            vcpus=np.array(model.host_cpus),
-            latency_speed=Bounds(low=one, mid=one, high=one),
-            capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
-        ).throughput_records_per_s
+        predicted = rates_here(model, HELD_OUT)
         truth = np.array([b * rate(server, b, c, 900 + i)[0] for i, (b, c) in enumerate(HELD_OUT)])
         found[name] = (np.abs(predicted.mid / truth - 1), (predicted.low <= truth) & (truth <= predicted.high))
     return found

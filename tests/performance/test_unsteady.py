@@ -8,11 +8,11 @@ from scipy.stats import norm
 
 from planner.documents import replace
 from planner.interval import Interval
-from planner.performance import Bounds, PerformanceModel
+from planner.performance import PerformanceModel
 from planner.performance.predicting import predict
 from planner.profiling.profile import REPEATABILITY, Profile
 from planner.profiling.reference import unsteadiness
-from tests.performance.synthetic import prefork, synthetic_profile
+from tests.performance.synthetic import prefork, rates_here, synthetic_profile
 
 SCATTER = 0.15
 """Standard deviation of ln X from window to window."""
@@ -49,14 +49,7 @@ def on_an_unsteady_machine(profile: Profile, source: np.random.Generator) -> Pro
 def inside(profile: Profile) -> float:
     """Probability that one window measured later, at one of the held-out points, lies within the model's interval."""
     model = PerformanceModel.fit(profile)
-    one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
-    rate = model.predict_columns(
-        records_per_request=np.array([b for b, _ in HELD_OUT]),
-        concurrency=np.array([c for _, c in HELD_OUT]),
-        vcpus=np.array(model.host_cpus),
-        latency_speed=Bounds(low=one, mid=one, high=one),
-        capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
-    ).throughput_records_per_s
+    rate = rates_here(model, HELD_OUT)
     server = prefork()
     truth = np.array([b * server.requests_per_s(b, c, model.host_cpus) for b, c in HELD_OUT])
     below, above = (norm.cdf(np.log(end / truth) / SCATTER) for end in (rate.low, rate.high))
