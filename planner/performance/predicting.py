@@ -23,7 +23,7 @@ _Row: TypeAlias = tuple[str, "float | Floats | np.floating", str, str]
 
 
 _UNSTEADY: Final = 0.04
-"""Session error from which it is told: windows then differ by 10 %."""
+"""Session error from which it is told: windows then differ by 7 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
