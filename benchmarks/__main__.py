@@ -17,6 +17,7 @@ NAMES: Final = (
     "load_client",
     "run_vs_wrk",
     "simulation",
+    "unsteadiness",
     "cpu_limits",
     "recommendation",
     "prediction",

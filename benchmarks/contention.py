@@ -15,9 +15,10 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from planner.documents import replace
-from planner.performance import Bounds, PerformanceModel
+from planner.performance import PerformanceModel
 from planner.profiling.profile import Profile
 from tests.performance.simulation import SIMULATED, Contention, rate, simulated_profile
+from tests.performance.synthetic import on_the_host
 from tests.performance.test_held_out import CHECKERBOARD, HELD_OUT
 
 RESULTS: Final = Path(__file__).parent / "results" / "contention.txt"
@@ -51,14 +52,7 @@ DISTURBED: Final[dict[str, Callable[[random.Random], Contention]]] = {
 def log_errors(profile: Profile, truth: np.ndarray) -> Errors:
     """Ln predicted - ln true, whether the interval holds the truth, and its half width, at the points held out."""
     model = PerformanceModel.fit(profile)
-    one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
-    rates = model.predict_columns(
-        records_per_request=np.array([b for b, _ in HELD_OUT]),
-        concurrency=np.array([c for _, c in HELD_OUT]),
-        vcpus=np.array(model.host_cpus),
-        latency_speed=Bounds(low=one, mid=one, high=one),
-        capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
-    ).throughput_records_per_s
+    rates = on_the_host(model, HELD_OUT).throughput_records_per_s
     covered = (rates.low <= truth) & (truth <= rates.high)
     return np.log(rates.mid / truth), covered, np.log(rates.high / rates.low) / 2
 

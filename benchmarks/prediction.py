@@ -9,9 +9,9 @@ fitted without the largest number of records per request, or the largest of requ
 points left out.
 
 ``--keep DIR`` leaves the profile and the held-out rows of each server as JSON; ``--again DIR`` judges the model on
-rows kept before, without measuring. The table, the points and, where matplotlib is installed, the residuals' plot are
-in benchmarks/results/: the servers that ran take the place of what was stored of them, so a long run can be split. All
-servers take 25 minutes.
+rows kept before, without measuring; with ``--without-readings`` as if the machine had seemed steady, stored nowhere.
+The table, the points and, where matplotlib is installed, the residuals' plot are in benchmarks/results/: the servers
+that ran take the place of what was stored of them, so a long run can be split. All servers take 25 minutes.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from planner.errors import ProfileError
 from planner.performance import Bounds, PerformanceModel
 from planner.profiling.host import kept_off
 from planner.profiling.payloads import read_sample
-from planner.profiling.profile import Measurement, Profile
+from planner.profiling.profile import REPEATABILITY, Measurement, Profile
 
 RESULTS = Path(__file__).with_name("results")
 SERVERS = Path(__file__).with_name("servers")
@@ -266,6 +266,9 @@ def main() -> None:
     parser.add_argument("--budget-s", type=float, default=BUDGET_S)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--again", type=Path)
+    parser.add_argument(
+        "--without-readings", action="store_true", help="with --again: REPEATABILITY in place of what they say"
+    )
     asked = parser.parse_args()
     judged: list[Judged] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -277,6 +280,9 @@ def main() -> None:
                 rows = [Row(**row) for row in json.loads((asked.again / f"{name}.rows.json").read_text())]
             else:
                 measured, rows = measure(name, sample, asked.budget_s)
+            if asked.without_readings:
+                blind = tuple(replace(row, unsteadiness=REPEATABILITY) for row in measured.measurements)
+                measured = replace(measured, measurements=blind)
             if asked.keep:
                 asked.keep.mkdir(parents=True, exist_ok=True)
                 (asked.keep / f"{name}.profile.json").write_text(to_json(measured))
@@ -286,7 +292,7 @@ def main() -> None:
                 line(name, found[: len(rows)]), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True
             )
             judged += found
-    print(store(judged) if asked.budget_s == BUDGET_S else table(judged))
+    print(store(judged) if asked.budget_s == BUDGET_S and not asked.without_readings else table(judged))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 from planner.container.contract import ContainerDescription, Limits
 from planner.interval import Interval
 from planner.performance import Bounds, PerformanceModel
+from planner.performance.prediction import Columns
 from planner.profiling.profile import Host, Measurement, Payload, Profile
 
 GRID = ((1, 1), (1, 8), (4, 2), (16, 1), (16, 4), (64, 2), (64, 8), (256, 1), (256, 4), (512, 2), (512, 8), (4, 8))
@@ -152,8 +153,8 @@ def synthetic_profile(
     )
 
 
-def rates_here(model: PerformanceModel, points: Sequence[tuple[int, int]]) -> Bounds:
-    """Records per second that the model foretells of (records per request, concurrency) on the profiled host."""
+def on_the_host(model: PerformanceModel, points: Sequence[tuple[int, int]]) -> Columns:
+    """What the model foretells of (records per request, concurrency) on the profiled host."""
     one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
     return model.predict_columns(
         records_per_request=np.array([records for records, _ in points]),
@@ -161,7 +162,7 @@ def rates_here(model: PerformanceModel, points: Sequence[tuple[int, int]]) -> Bo
         vcpus=np.array(model.host_cpus),
         latency_speed=Bounds(low=one, mid=one, high=one),
         capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
-    ).throughput_records_per_s
+    )
 
 
 def _measurement(

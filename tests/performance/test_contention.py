@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.documents import replace
-from planner.performance import BOTTLENECKS, Bounds, Columns, PerformanceModel, predict
+from planner.performance import BOTTLENECKS, Columns, PerformanceModel, predict
 from planner.performance.contention import Windows, stolen
 from planner.profiling.profile import Profile
 from tests.performance.simulation import SIMULATED, Contention, play, rate, simulated_profile
-from tests.performance.synthetic import prefork, synthetic_profile
+from tests.performance.synthetic import on_the_host, prefork, synthetic_profile
 from tests.performance.test_held_out import CHECKERBOARD, HELD_OUT
 
 CPU_BOUND = ("prefork", "padded kernel", "overload", "attention")
@@ -106,15 +106,7 @@ def untold(profile: Profile) -> Profile:
 
 
 def on_host(profile: Profile) -> Columns:
-    model = PerformanceModel.fit(profile)
-    one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
-    return model.predict_columns(
-        records_per_request=np.array([b for b, _ in HELD_OUT]),
-        concurrency=np.array([c for _, c in HELD_OUT]),
-        vcpus=np.array(model.host_cpus),
-        latency_speed=Bounds(low=one, mid=one, high=one),
-        capacity_cores=Bounds(low=capacity, mid=capacity, high=capacity),
-    )
+    return on_the_host(PerformanceModel.fit(profile), HELD_OUT)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from planner.performance import PerformanceModel
 from tests.performance.simulation import SIMULATED, rate, simulated_profile
-from tests.performance.synthetic import rates_here
+from tests.performance.synthetic import on_the_host
 
 RUNGS = (1, 7, 51, 369, 2651)
 LADDER = (1, 2, 4, 8)
@@ -32,7 +32,7 @@ def judged() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found = {}
     for name, server in SIMULATED.items():
         model = PerformanceModel.fit(simulated_profile(server, CHECKERBOARD, seed=40))
-        predicted = rates_here(model, HELD_OUT)
+        predicted = on_the_host(model, HELD_OUT).throughput_records_per_s
         truth = np.array([b * rate(server, b, c, 900 + i)[0] for i, (b, c) in enumerate(HELD_OUT)])
         found[name] = (np.abs(predicted.mid / truth - 1), (predicted.low <= truth) & (truth <= predicted.high))
     return found

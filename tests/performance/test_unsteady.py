@@ -12,7 +12,7 @@ from planner.performance import PerformanceModel
 from planner.performance.predicting import predict
 from planner.profiling.profile import REPEATABILITY, Profile
 from planner.profiling.reference import unsteadiness
-from tests.performance.synthetic import prefork, rates_here, synthetic_profile
+from tests.performance.synthetic import on_the_host, prefork, synthetic_profile
 
 SCATTER = 0.15
 """Standard deviation of ln X from window to window."""
@@ -49,7 +49,7 @@ def on_an_unsteady_machine(profile: Profile, source: np.random.Generator) -> Pro
 def inside(profile: Profile) -> float:
     """Probability that one window measured later, at one of the held-out points, lies within the model's interval."""
     model = PerformanceModel.fit(profile)
-    rate = rates_here(model, HELD_OUT)
+    rate = on_the_host(model, HELD_OUT).throughput_records_per_s
     server = prefork()
     truth = np.array([b * server.requests_per_s(b, c, model.host_cpus) for b, c in HELD_OUT])
     below, above = (norm.cdf(np.log(end / truth) / SCATTER) for end in (rate.low, rate.high))
