@@ -10,7 +10,7 @@ n (1 + 1/2 + ... + 1/100) = 5.2 n such jumps, each a binary search in the chunk 
 An object within L_1 is one request at every limit, and only counted.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ _EXACT_BINS: Final = 2**_EXACT_BITS
 _BINS_PER_OCTAVE: Final = 2 ** (_EXACT_BITS - 1)
 _LARGEST_BITS: Final = 50
 _BIN_COUNT: Final = _EXACT_BINS + (_LARGEST_BITS - _EXACT_BITS) * _BINS_PER_OCTAVE
-_FLUSH_RECORDS: Final = 2**18
+_FLUSH_RECORDS: Final = 2**15
+"""So many sizes are counted at once: enough to spread what a count costs, too few to make the heap grow and shrink."""
 
 
 class RequestCounter:
@@ -134,11 +135,15 @@ class SizeHistogram:
             is_large = sizes >= _EXACT_BINS
             large = sizes[is_large]
             bins = _bins(large)
-            self._counts += np.bincount(bins, minlength=_BIN_COUNT)
-            self._sums += np.bincount(bins, weights=large, minlength=_BIN_COUNT)
+            _add(self._counts, np.bincount(bins))
+            _add(self._sums, np.bincount(bins, weights=large))
             sizes = sizes[~is_large]
-        counts = np.bincount(sizes)
-        self._counts[: len(counts)] += counts
+        _add(self._counts, np.bincount(sizes))
+
+
+def _add(totals: NDArray[Any], counted: NDArray[Any]) -> None:
+    """Add to the first bins what was counted in them."""
+    totals[: len(counted)] += counted
 
 
 def _bins(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

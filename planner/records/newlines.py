@@ -91,7 +91,7 @@ def _ends_in_words(packed: NDArray[np.uint8], word: _Word, offset: int) -> NDArr
     """
     all_words = packed.view(word.type)
     at: NDArray[np.int64] = np.not_equal(all_words, word.zero).nonzero()[0]
-    words = all_words.take(at, mode="wrap")  # every index is valid; not checking them is faster
+    words = all_words.take(at, mode="clip")  # every index is valid; not checking them is faster
     at <<= word.shift
     at += offset + 1 - _EXPONENT_BIAS
     found = []
@@ -101,7 +101,7 @@ def _ends_in_words(packed: NDArray[np.uint8], word: _Word, offset: int) -> NDArr
             break
         found.append(at + _biased_exponents(words ^ rest))
         left = (rest != word.zero).nonzero()[0]
-        words, at = rest.take(left, mode="wrap"), at.take(left, mode="wrap")
+        words, at = rest.take(left, mode="clip"), at.take(left, mode="clip")
     at += _biased_exponents(words)
     if not found:
         return at
