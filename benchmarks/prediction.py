@@ -4,12 +4,14 @@ Each server of benchmarks/servers is started on one CPU and profiled as `planner
 again for each of two rounds and measured with wrk (Debian package wrk) on the other CPU, at points that are not in
 the profile, up to the profile's own limits and, apart, at up to three times its concurrency. Reported beside each
 other: the error of the prediction against the mean of the two rounds, the disagreement of the two rounds (the floor
-of any model), and the share inside the 90 % interval. Extrapolation is judged on the profile itself besides: of a model
-fitted without the largest number of records per request, or the largest of requests in flight, what it says of the
-points left out.
+of any model), and the share inside the 90 % interval. The CPU's speed is sampled in the profile and while wrk loads
+the server: error and disagreement are told as well for rates brought to the profile's speed (columns with *).
+Extrapolation is judged on the profile itself besides: of a model fitted without the largest number of records per
+request, or the largest of requests in flight, what it says of the points left out.
 
 ``--keep DIR`` leaves the profile and the held-out rows of each server as JSON; ``--again DIR`` judges the model on
-rows kept before, without measuring; with ``--without-readings`` as if the machine had seemed steady, stored nowhere.
+rows kept before, without measuring; with ``--without speeds`` as if the CPUs' speed were not sampled, ``--without
+readings`` as if the machine had seemed steady besides, both stored nowhere.
 The table, the points and, where matplotlib is installed, the residuals' plot are in benchmarks/results/: the servers
 that ran take the place of what was stored of them, so a long run can be split. All servers take 25 minutes.
 """
@@ -33,7 +35,9 @@ from planner.container import Limits, ProcessContainer
 from planner.documents import read_document, replace, to_json
 from planner.errors import ProfileError
 from planner.performance import Bounds, PerformanceModel
+from planner.profiling.core_speed import sampled
 from planner.profiling.host import kept_off
+from planner.profiling.one_speed import SENSITIVITY
 from planner.profiling.payloads import read_sample
 from planner.profiling.profile import REPEATABILITY, Measurement, Profile
 
@@ -64,6 +68,8 @@ class Row:
     records_per_request: int
     concurrency: int
     rates: tuple[float, ...]
+    speeds: tuple[float, ...] = ()
+    """Of the CPU in each round (`planner.profiling.core_speed`)."""
 
 
 def names() -> list[str]:
@@ -91,23 +97,34 @@ def measure(name: str, sample: Path, budget_s: float) -> tuple[Profile, list[Row
     known = {(row.records_per_request, row.concurrency) for row in measured.measurements}
     loaded = read_sample(sample, content_type=CONTENT_TYPE, accept=None, split_type="Line")
     bodies = {b: loaded.bodies(b) for b in {b for b, _ in INSIDE + BEYOND}}
-    rates: dict[tuple[int, int], list[float]] = {point: [] for point in INSIDE + BEYOND if point not in known}
+    seen: dict[tuple[int, int], list[tuple[float, float]]] = {p: [] for p in INSIDE + BEYOND if p not in known}
     for turn in range(ROUNDS):
         with container_of(name) as container, kept_off(container.description.cpu_set or ()):
-            for b, c in random.Random(turn).sample(list(rates), len(rates)):
-                rates[b, c].append(b * _requests_per_s(container, bodies[b], c, _about(measured, b)))
-    rows = [Row(records_per_request=b, concurrency=c, rates=tuple(found)) for (b, c), found in rates.items()]
-    return measured, rows
+            for b, c in random.Random(turn).sample(list(seen), len(seen)):
+                rate, speed = _requests_per_s(container, bodies[b], c, _about(measured, b))
+                seen[b, c].append((b * rate, speed))
+    return measured, [
+        Row(
+            records_per_request=b,
+            concurrency=c,
+            rates=tuple(rate for rate, _ in found),
+            speeds=tuple(speed for _, speed in found),
+        )
+        for (b, c), found in seen.items()
+    ]
 
 
-def _requests_per_s(container: ProcessContainer, bodies: Sequence[bytes], concurrency: int, about: float) -> float:
-    """By wrk, for as long as COMPLETIONS take at about so many requests per second."""
+def _requests_per_s(
+    container: ProcessContainer, bodies: Sequence[bytes], concurrency: int, about: float
+) -> tuple[float, float]:
+    """By wrk, for as long as COMPLETIONS take at about so many requests per second; and the CPU's speed meanwhile."""
     url = f"http://{container.address.host}:{container.address.port}/invocations"
     seconds = min(max(SHORTEST_S, COMPLETIONS / about), LONGEST_S)
-    seen = load(url, bodies=bodies, content_type=CONTENT_TYPE, concurrency=concurrency, seconds=seconds)
+    with sampled(container.description.cpu_set) as samples:
+        seen = load(url, bodies=bodies, content_type=CONTENT_TYPE, concurrency=concurrency, seconds=seconds)
     if seen.failed:
         raise SystemExit(f"{url}: {seen.failed} requests failed with {concurrency} in flight")
-    return seen.requests_per_s
+    return seen.requests_per_s, samples.mean_speed(-math.inf, math.inf) or math.nan
 
 
 def _about(measured: Profile, records_per_request: int) -> float:
@@ -126,6 +143,8 @@ class Judged:
     low: float
     high: float
     extrapolated: bool
+    slower: tuple[float, ...] = ()
+    """By what factor the CPU's speed made each round slower than the profile's points."""
     left_out: str | None = None
     """What the profile was cut by, where the point is one of its own."""
 
@@ -143,6 +162,16 @@ class Judged:
     def floor(self) -> float:
         """How far the two rounds lie apart; NaN of a single one."""
         return abs(math.log(self.row.rates[0] / self.row.rates[1])) if len(self.row.rates) > 1 else math.nan
+
+    @property
+    def error_at_speed(self) -> float:
+        """The error, had the rounds run at the profile's speed."""
+        return self.predicted / float(np.mean(np.multiply(self.row.rates, self.slower))) - 1
+
+    @property
+    def floor_at_speed(self) -> float:
+        """How far the rounds would then lie apart."""
+        return abs(math.log(self.row.rates[0] * self.slower[0] / (self.row.rates[1] * self.slower[1])))
 
     @property
     def covered(self) -> bool:
@@ -183,6 +212,9 @@ def judge(name: str, measured: Profile, rows: Sequence[Row], *, left_out: str | 
         workers=None if model.workers is None else np.array(model.workers),
     )
     rate = columns.throughput_records_per_s
+    busy = rate.mid * columns.cpu_s_per_record.mid
+    known = [row.core_speed for row in measured.measurements if row.core_speed]
+    speed = float(np.exp(np.mean(np.log(known)))) if known else math.nan
     return [
         Judged(
             server=name,
@@ -191,6 +223,7 @@ def judge(name: str, measured: Profile, rows: Sequence[Row], *, left_out: str | 
             low=float(rate.low[index]),
             high=float(rate.high[index]),
             extrapolated=bool(columns.extrapolated[index]),
+            slower=tuple((speed / then) ** (SENSITIVITY * min(1.0, float(busy[index]))) for then in row.speeds),
             left_out=left_out,
         )
         for index, row in enumerate(rows)
@@ -205,15 +238,25 @@ def line(name: str, judged: Sequence[Judged]) -> str:
     rounds = f"{np.median(floor):8.1f} {np.quantile(floor, 0.9):7.1f}" if len(floor) else f"{'':16}"
     covered = 100 * float(np.mean([point.covered for point in judged]))
     size = np.abs(errors)
-    return (
+    text = (
         f"{name:22} {len(judged):4d} {np.median(size):8.1f} {np.quantile(size, 0.9):7.1f} {np.median(errors):+8.1f} "
         f"{rounds} {covered:8.0f} {np.median(widths):8.1f}"
     )
+    moved = [point for point in judged if len(point.slower) == ROUNDS and not any(map(math.isnan, point.slower))]
+    if not moved:
+        return text
+    size = 100 * np.abs([point.error_at_speed for point in moved])
+    apart = 100 * np.median([point.floor_at_speed for point in moved])
+    return f"{text} {np.median(size):8.1f} {np.quantile(size, 0.9):7.1f} {apart:8.1f}"
 
 
 def table(judged: Sequence[Judged]) -> str:
-    """By server, and by regime: % error (median, 90th percentile, signed), % between rounds, % covered, half width."""
+    """By server, and by regime: % error (median, 90th percentile, signed), % between rounds, % covered, half width.
+
+    And, with a *, error and what lies between rounds at the profile's speed of the CPU.
+    """
     head = f"{'':22} {'n':>4} {'error':>8} {'p90':>7} {'signed':>8} {'rounds':>8} {'p90':>7} {'covered':>8} {'± %':>8}"
+    head += f" {'error*':>8} {'p90*':>7} {'rounds*':>8}"
     by_wrk = [point for point in judged if point.left_out is None]
     servers = sorted({point.server for point in judged})
     groups = {name: [point for point in by_wrk if point.server == name] for name in servers}
@@ -260,6 +303,12 @@ def draw(judged: Sequence[Judged], path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
+def blinded(profile: Profile, without: str) -> Profile:
+    """The profile as if the CPUs' speed had not been sampled, nor, without readings, the machine been read."""
+    changes = {"core_speed": None} | ({"unsteadiness": REPEATABILITY} if without == "readings" else {})
+    return replace(profile, measurements=tuple(replace(row, **changes) for row in profile.measurements))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="*", default=names())
@@ -267,7 +316,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--again", type=Path)
     parser.add_argument(
-        "--without-readings", action="store_true", help="with --again: REPEATABILITY in place of what they say"
+        "--without", choices=("speeds", "readings"), help="with --again: what the profiler shall not have known"
     )
     asked = parser.parse_args()
     judged: list[Judged] = []
@@ -280,9 +329,8 @@ def main() -> None:
                 rows = [Row(**row) for row in json.loads((asked.again / f"{name}.rows.json").read_text())]
             else:
                 measured, rows = measure(name, sample, asked.budget_s)
-            if asked.without_readings:
-                blind = tuple(replace(row, unsteadiness=REPEATABILITY) for row in measured.measurements)
-                measured = replace(measured, measurements=blind)
+            if asked.without:
+                measured = blinded(measured, asked.without)
             if asked.keep:
                 asked.keep.mkdir(parents=True, exist_ok=True)
                 (asked.keep / f"{name}.profile.json").write_text(to_json(measured))
@@ -292,7 +340,7 @@ def main() -> None:
                 line(name, found[: len(rows)]), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True
             )
             judged += found
-    print(store(judged) if asked.budget_s == BUDGET_S and not asked.without_readings else table(judged))
+    print(store(judged) if asked.budget_s == BUDGET_S and not asked.without else table(judged))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 Servers of benchmarks/servers take turns on one CPU: before each window of wrk (Debian package wrk, on the other CPUs)
 the CPU is read READINGS times by three fixed computations, the planner's own (`profiling/reference.py`), matrix
-products and a loop. Reported for each server: how far windows lie apart, by the time between them and after averaging,
-whether the container's CPU seconds account for it, and how a window follows the readings right before it. SHARED
-(`profiling/profile.py`) was set with these figures in view, so they are no test of it.
+products and a loop; during the window its speed is sampled (`profiling/core_speed.py`). Reported for each server: how
+far windows lie apart, by the time between them and after averaging, whether the container's CPU seconds account for it,
+and how a window follows the readings right before it and the speed during it. SHARED (`profiling/profile.py`) and the
+constants of `profiling/one_speed.py` were set with such figures in view, so they are no test of them.
 
 ``--keep FILE`` leaves what was measured as JSON; ``--again FILE`` reports on that, without measuring.
 """
@@ -12,6 +13,7 @@ whether the container's CPU seconds account for it, and how a window follows the
 import argparse
 import contextlib
 import json
+import math
 import os
 import tempfile
 import time
@@ -23,6 +25,7 @@ import numpy as np
 from prediction import CONTENT_TYPE, container_of, write_sample
 from wrk import load
 
+from planner.profiling.core_speed import sampled
 from planner.profiling.host import kept_off
 from planner.profiling.payloads import read_sample
 from planner.profiling.reference import reference_s
@@ -49,6 +52,8 @@ class Window:
     requests_per_s: float
     cpu_s_per_request: float
     readings_s: list[list[float]]
+    core_speed: float
+    """Iterations per CPU second during it, on average."""
 
 
 def _matrices_s(matrix: np.ndarray) -> float:
@@ -91,13 +96,16 @@ def measure(seconds: float) -> list[Window]:
                 container, read, began_s = containers[name], readings(cpus), time.time()
                 before = container.usage()
                 url = f"http://{container.address.host}:{container.address.port}/invocations"
-                seen = load(
-                    url,
-                    bodies=sample.bodies(records)[:60],
-                    content_type=CONTENT_TYPE,
-                    concurrency=CONCURRENCY,
-                    seconds=WINDOW_S,
-                )
+                with sampled(cpus) as samples:
+                    seen = load(
+                        url,
+                        bodies=sample.bodies(records)[:60],
+                        content_type=CONTENT_TYPE,
+                        concurrency=CONCURRENCY,
+                        seconds=WINDOW_S,
+                    )
+                core_speed = samples.mean_speed(-math.inf, math.inf)
+                assert core_speed is not None
                 after = container.usage()
                 assert before is not None
                 assert after is not None
@@ -108,6 +116,7 @@ def measure(seconds: float) -> list[Window]:
                         requests_per_s=seen.requests_per_s,
                         cpu_s_per_request=(after.cpu_s - before.cpu_s) / seen.requests,
                         readings_s=read,
+                        core_speed=core_speed,
                     )
                 )
     return found
@@ -139,7 +148,21 @@ def report(windows: Sequence[Window]) -> str:
                 f"    {computation:<10} one reading {100 * np.std(read[:, 0, index]):5.1f}, mean of {READINGS} "
                 f"{100 * np.std(mean):5.1f}, r = {np.corrcoef(rate, mean)[0, 1]:+.2f} with the rate"
             )
+        speed = np.log([window.core_speed for window in own])
+        slope, speed_r = np.polyfit(speed, cpu, 1)[0], np.corrcoef(cpu, speed)[0, 1]
+        lines += [
+            (
+                f"    core speed meanwhile    {100 * np.std(speed):.1f}, r = {np.corrcoef(rate, speed)[0, 1]:+.2f} "
+                f"with the rate, {speed_r:+.2f} with CPU seconds per request, which change by {slope:+.2f} of it"
+            ),
+            f"    left, that known        {100 * _left(rate, speed):.1f}, of CPU seconds {100 * _left(cpu, speed):.1f}",
+        ]
     return "\n".join(lines)
+
+
+def _left(values: np.ndarray, speed: np.ndarray) -> float:
+    """Standard deviation of what a line through the speed leaves of the values."""
+    return float(np.std(values - np.polyval(np.polyfit(speed, values, 1), speed), ddof=1))
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from planner.campaign.adaptive import POINTS
-from planner.campaign.bench import Skipped, point_of
+from planner.campaign.bench import Skipped, point_of, with_row
 from planner.campaign.cross_section import POINTS_EACH, Cross, Setting, cross, large_request, section_points
 from planner.campaign.points import Point
-from planner.campaign.profiler import finished, profile, with_row
+from planner.campaign.profiler import finished, profile
 from planner.campaign.resume import own_rows
 from planner.campaign.session import Progress, open_session
 from planner.campaign.settings import SHORTEST_TRIAL_S, TRIED_ERRORS, measure_points
@@ -23,6 +23,7 @@ from planner.documents import replace, write_document
 from planner.errors import TooFewRequestsError
 from planner.profiling.calibrate import calibrate
 from planner.profiling.checks import divisible
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Measurement, Profile
 from planner.profiling.replicates import repeat_interval
@@ -176,7 +177,8 @@ class _Sections:
 
     def _best_at(self, setting: Setting) -> Measurement | None:
         """The point of most throughput at the setting."""
-        rows = _rows_at(self.so_far, setting)
+        comparable = replace(self.so_far, measurements=tuple(at_one_speed(self.so_far.measurements)))
+        rows = _rows_at(comparable, setting)
         return max(rows, key=lambda row: row.throughput_records_per_s, default=None)
 
     def _lead(self, setting: Setting) -> float:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from planner.campaign.bench import Bench, Skipped, point_of
+from planner.campaign.bench import Bench, Skipped, point_of, with_row
 from planner.campaign.points import Point
 from planner.campaign.settling import in_doubt, unexplained
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.profile import Measurement
 
 START_POINTS: Final = 7
@@ -59,7 +60,7 @@ class _Campaign:
     bench: Bench
     decide: Decide
     candidates: tuple[Point, ...]
-    rows: list[Measurement]
+    rows: tuple[Measurement, ...]
     total: int
     wider: Wider
 
@@ -73,12 +74,15 @@ class _Campaign:
     def take(self, point: Point) -> Measurement | Skipped:
         outcome = self.bench.take(point, self.to_come)
         if isinstance(outcome, Measurement):
-            self.rows.append(outcome)
+            self.put(outcome)
         return outcome
 
+    def row_at(self, point: Point) -> Measurement:
+        return next(row for row in self.rows if point_of(row) == point)
+
     def put(self, row: Measurement) -> None:
-        """Put the row in the place of the one of its point."""
-        self.rows = [row if point_of(other) == point_of(row) else other for other in self.rows]
+        """Put the row in, in the place of the one of its point if there is one."""
+        self.rows = with_row(self.rows, row)
 
     def advice(self) -> Advice | None:
         return self.decide(self.rows, [point for point in self.candidates if self.bench.obstacle(point) is None])
@@ -134,7 +138,7 @@ def run_adaptive(
     """
     total = min(POINTS, max(START_POINTS, int(bench.seconds_left() / _A_POINT_S)))
     campaign = _Campaign(
-        bench=bench, decide=decide, candidates=tuple(candidates), rows=list(held), total=total, wider=wider
+        bench=bench, decide=decide, candidates=tuple(candidates), rows=tuple(held), total=total, wider=wider
     )
     yield from _start(campaign, design[:START_POINTS])
     yield from _learn(campaign, design[START_POINTS:])
@@ -214,11 +218,12 @@ def _settle(campaign: _Campaign) -> Iterator[Measurement]:
     bench = campaign.bench
     advice = campaign.advice() if campaign.rows else None
     while True:
-        wanted = in_doubt(campaign.rows, () if advice is None else advice.contenders, bench.seconds_again)
-        strange = unexplained(campaign.rows, () if advice is None else advice.surprising)
+        rows = at_one_speed(campaign.rows)
+        wanted = in_doubt(rows, () if advice is None else advice.contenders, bench.seconds_again)
+        strange = unexplained(rows, () if advice is None else advice.surprising)
         left_s = bench.seconds_left()
         row = next((row for row in (*wanted, *strange) if bench.seconds_again(row) <= left_s), None)
-        better = None if row is None else bench.once_more(row)
+        better = None if row is None else bench.once_more(campaign.row_at(point_of(row)))
         if better is None:
             return
         campaign.put(better)

@@ -65,6 +65,21 @@ def point_of(row: Measurement) -> Point:
     return Point(records_per_request=row.records_per_request, concurrency=row.concurrency)
 
 
+def with_row(rows: Sequence[Measurement], row: Measurement) -> tuple[Measurement, ...]:
+    """The rows and this one, which takes the place of one of the same point and setting.
+
+    It is the newest and knows best how unsteady the machine is, which goes for all of them.
+    """
+
+    def place(other: Measurement) -> tuple[Point, float, int | None]:
+        return point_of(other), other.cpus, other.workers
+
+    older = [replace(other, unsteadiness=row.unsteadiness) for other in rows]
+    if place(row) not in map(place, older):
+        return (*older, row)
+    return tuple(row if place(other) == place(row) else other for other in older)
+
+
 @dataclass(slots=True, kw_only=True)
 class ServiceTimes:
     """S(b) as far as it is known: linear between the known points, along the last slope beyond them."""

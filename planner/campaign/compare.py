@@ -23,6 +23,7 @@ from planner.documents import Document, Value
 from planner.errors import ProfileError
 from planner.interval import Z90, Interval
 from planner.profiling.host import read_host
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import read_sample
 from planner.profiling.profile import REPEATABILITY, Host, Measurement, Payload, Profile
 from planner.records.dataset import SplitType
@@ -162,18 +163,21 @@ def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComp
     Raises ProfileError when they are not comparable or have no point in common.
     """
     check_comparable(old, new.container, new.payload, new.host, "the old profile", rebuilt=rebuilt)
-    before = {point_of(row): row for row in own_rows(old)}
-    pairs = [(before[point], row) for row in own_rows(new) if (point := point_of(row)) in before]
+    first, second = own_rows(old), own_rows(new)
+    sampled = all(row.core_speed for row in (*first, *second))
+    rows = at_one_speed(first, second) if sampled else [*first, *second]
+    before = {point_of(row): row for row in rows[: len(first)]}
+    pairs = [(before[point], row) for row in rows[len(first) :] if (point := point_of(row)) in before]
     if not pairs:
         raise ProfileError("the two profiles have no point in common; give both the same sizes and concurrencies")
     beyond = NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * len(pairs)))
-    changes = [_change(first, second, beyond) for first, second in pairs]
+    changes = [_change(one, other, beyond) for one, other in pairs]
     return ProfileComparison(
         old_created_at=old.created_at,
         new_created_at=new.created_at,
         settings=tuple(_settings(old.container, new.container)),
         changes=tuple(sorted(changes, key=lambda change: (change.records_per_request, change.concurrency))),
-        throughput_ratio=_overall(changes, [row.session_log_sd for pair in pairs for row in pair]),
+        throughput_ratio=_overall(changes, [_session_log_sd(row) for pair in pairs for row in pair]),
         warnings=tuple(_warnings(pairs)),
     )
 
@@ -206,7 +210,12 @@ def _log_sd(row: Measurement) -> float:
     window = math.log(interval.high / interval.low) / (2 * Z90)
     disturbed = -math.log1p(-min(0.9, row.disturbed_share or 0.0)) / 2
     between = row.between_windows_log_sd if row.windows == 1 else REPEATABILITY
-    return math.hypot(window, disturbed, between, row.session_log_sd)
+    return math.hypot(window, disturbed, between, _session_log_sd(row))
+
+
+def _session_log_sd(row: Measurement) -> float:
+    """What its session is off by; less where both sessions were brought to one speed."""
+    return row.unexplained * row.session_log_sd
 
 
 def _overall(changes: list[Change], session_log_sds: list[float]) -> Interval:

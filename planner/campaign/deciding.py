@@ -29,6 +29,7 @@ from planner.performance.model import PerformanceModel
 from planner.performance.prediction import Bounds, Floats
 from planner.planning.plan import Estimate, Plan
 from planner.planning.space import Configuration
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.profile import BestPoint, Measurement, Profile
 from planner.profiling.replicates import repeat_interval
 
@@ -84,7 +85,7 @@ def by_throughput(opening: Profile) -> Callable[[Sequence[Measurement], Sequence
 
     def decide(rows: Sequence[Measurement], candidates: Sequence[Point]) -> Advice | None:
         seen = outlook(replace(opening, measurements=tuple(rows)), candidates)
-        return None if seen is None else throughput_advice(seen, rows)
+        return None if seen is None else throughput_advice(seen, at_one_speed(rows))
 
     return decide
 
@@ -138,7 +139,7 @@ def by_plan(opening: Profile, question: Question) -> Callable[[Sequence[Measurem
         if seen is None:
             return None
         measured = {point_of(row) for row in rows}
-        advice = throughput_advice(seen, rows)
+        advice = throughput_advice(seen, at_one_speed(rows))
         try:
             plan = question(profile)
         except InfeasibleError:
@@ -194,7 +195,8 @@ def best_point(rows: Sequence[Measurement], wanted: Sequence[Point] = ()) -> Bes
     Throughput counts by its low end: of many points with few completions, or one window, one is always lucky. Of
     points within 1 % of the highest the one with the least latency.
     """
-    known = [row for row in rows if _is_known(row)] or list(rows)
+    rows = at_one_speed(rows)
+    known = [row for row in rows if _is_known(row)] or rows
     asked = [row for row in known if point_of(row) in set(wanted[:VERIFIED])]
     chosen_from = asked or known
     if not chosen_from:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from planner.campaign.adaptive import POINTS, Wider, run_adaptive
-from planner.campaign.bench import Bench, Skipped, point_of, run_points
+from planner.campaign.bench import Bench, Skipped, run_points, with_row
 from planner.campaign.bodies import with_largest_body
 from planner.campaign.points import Point, candidates, checkerboard, concurrency_ladder, records_ladder
 from planner.campaign.resume import is_searched, missing_points, own_rows, previous_profile
@@ -20,6 +20,7 @@ from planner.errors import PlannerError
 from planner.profiling.calibrate import calibrate
 from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
+from planner.profiling.one_speed import RESIDUAL
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
 from planner.profiling.reference import drift_notice
@@ -115,21 +116,6 @@ def finished(profile_: Profile, output: Path | None) -> Profile:
     if output is not None and complete is not profile_:
         write_document(output, complete)
     return complete
-
-
-def with_row(rows: Sequence[Measurement], row: Measurement) -> tuple[Measurement, ...]:
-    """The rows and this one, which takes the place of one of the same point and setting.
-
-    It is the newest and knows best how unsteady the machine is, which goes for all of them.
-    """
-
-    def place(other: Measurement) -> tuple[Point, float, int | None]:
-        return point_of(other), other.cpus, other.workers
-
-    older = [replace(other, unsteadiness=row.unsteadiness) for other in rows]
-    if place(row) not in map(place, older):
-        return (*older, row)
-    return tuple(row if place(other) == place(row) else other for other in older)
 
 
 def plan_points(
@@ -264,7 +250,9 @@ def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
             f"the load generator shares the container's {profile_.host.logical_cpus} CPUs, which costs the container "
             "some throughput; --cpus with fewer would keep them apart"
         )
-    changed = drift_notice([row.reference_s for row in profile_.measurements if row.reference_s is not None])
+    rows = profile_.measurements
+    left = RESIDUAL if all(row.core_speed for row in rows) else 1.0
+    changed = drift_notice([row.reference_s for row in rows if row.reference_s is not None], left=left)
     if changed is not None:
         yield changed
     largest = max((row.records_per_request for row in profile_.measurements), default=0)

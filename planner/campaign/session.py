@@ -102,6 +102,7 @@ class Subject:
     def __init__(self, container: Container, sample: Sample, opening: Profile, *, apart: bool) -> None:
         description = container.description
         self._sample = sample
+        self._cpus = None if description.backend == "url" else description.cpu_set or ()
         self._conditions = Conditions(
             container=container,
             sample=sample,
@@ -110,9 +111,9 @@ class Subject:
             request_timeout_s=REQUEST_TIMEOUT_S,
             load_generator=opening.load_generator,
             client_is_apart=apart,
+            sampled_cpus=self._cpus,
         )
         self._began_s = datetime.fromisoformat(opening.created_at).timestamp()
-        self._cpus = None if description.backend == "url" else description.cpu_set or ()
         known_s = [row.reference_s for row in opening.measurements]
         self._readings_s = [reading_s for reading_s in known_s if reading_s is not None]
 

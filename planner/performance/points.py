@@ -1,6 +1,7 @@
 """Profile -> arrays: one row per measured point, replicates merged, each with its noise on the log scale.
 
-Rates are those without other programs on the machine, as far as CPU accounting tells (planner.performance.contention).
+Rates are those at one speed of the CPUs (planner.profiling.one_speed) and without other programs on the machine, as far
+as CPU accounting tells (planner.performance.contention).
 
 symbol   meaning                                              unit
 b        records per request                                  1
@@ -18,10 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.documents import replace
 from planner.errors import ProfileError
 from planner.performance.contention import Stolen, Windows, stolen
 from planner.performance.prediction import Floats
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.profile import Measurement, Profile
 
 FEWEST_POINTS: Final = 4
@@ -101,14 +102,11 @@ def points_of(profile: Profile) -> Points:
             f"least {FEWEST_POINTS}: measure two values of each or more, for instance "
             "planner profile ... --time-budget 60s"
         )
-    rows = [row for group in groups.values() for row in group]
-    known = max(row.unsteadiness for row in rows)  # of rows measured early it was not yet
+    rows = at_one_speed([row for group in groups.values() for row in group])
     cost = _stolen(profile, rows)
     position = iter(range(len(rows)))
-    merged = [
-        _merged([replace(row, unsteadiness=known) for row in group], cost, [next(position) for _ in group])
-        for group in groups.values()
-    ]
+    places = [[next(position) for _ in group] for group in groups.values()]
+    merged = [_merged([rows[place] for place in group], cost, group) for group in places]
     keys = np.array([[b, c, p, np.nan if k is None else k] for b, c, p, k in groups], dtype=np.float64)
     columns = np.array(merged, dtype=np.float64)
     return Points(

@@ -1,6 +1,6 @@
 """One point measured: load in, trace out, Measurement made of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from planner.container.contract import Container
 from planner.documents import replace
 from planner.errors import TooFewRequestsError
-from planner.profiling import statistics
+from planner.profiling import core_speed, statistics
 from planner.profiling.checks import failed_invocation
 from planner.profiling.http1 import Failure, prepare_request
 from planner.profiling.load import OVERLOAD_STATUSES, ClosedLoop, Trace
@@ -47,6 +47,8 @@ class Conditions:
     load_generator: LoadGenerator | None = None
     client_is_apart: bool = False
     """The load generator runs on CPUs that the container does not use."""
+    sampled_cpus: Sequence[int] | None = None
+    """CPUs whose speed is sampled meanwhile, as for `core_speed.sampled`."""
 
 
 def measure_point(
@@ -72,11 +74,12 @@ def measure_point(
         read_usage=container.usage,
     )
     container.reset_memory_peak()
-    trace = loop.run(
-        should_stop=_known_within(conditions.precision, concurrency),
-        checkpoint_s=time_s / _CHECKPOINTS,
-        at_most_s=time_s,
-    )
+    with core_speed.sampled(conditions.sampled_cpus) as samples:
+        trace = loop.run(
+            should_stop=_known_within(conditions.precision, concurrency),
+            checkpoint_s=time_s / _CHECKPOINTS,
+            at_most_s=time_s,
+        )
     _raise_if_unusable(
         container,
         trace,
@@ -85,7 +88,8 @@ def measure_point(
         request_bytes=requests[0].body_bytes,
         time_s=time_s,
     )
-    return _measurement(conditions, trace, records_per_request, concurrency, started_at_s)
+    row = _measurement(conditions, trace, records_per_request, concurrency, started_at_s)
+    return replace(row, core_speed=samples.mean_speed(trace.began_s + row.warmup_s, trace.end_s[-1]))
 
 
 def _known_within(precision: float, concurrency: int) -> Callable[[Trace], bool]:

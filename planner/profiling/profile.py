@@ -131,6 +131,12 @@ class Measurement(Value, frozen=True, kw_only=True):
     unsteadiness: float = REPEATABILITY
     """Standard deviation of ln X from window to window that the machine alone makes where CPUs are the limit, by the
     fixed computation's times until then; at least what windows differ by on a quiet machine."""
+    unexplained: float = 1.0
+    """Part of `unsteadiness` by which windows of one session still differ; less than 1 once they were brought to one
+    speed of the CPUs (`planner.profiling.one_speed`)."""
+    core_speed: float | None = None
+    """Mean speed of the container's CPUs in the window, in iterations of a fixed loop per CPU second
+    (`planner.profiling.core_speed`). None in older profiles, for a server elsewhere and on systems other than Linux."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -152,16 +158,29 @@ class Measurement(Value, frozen=True, kw_only=True):
     def between_windows_log_sd(self) -> float:
         """What differs from window to window and no single one can see, as a standard deviation of ln X.
 
-        The machine's unsteadiness moves the part of the time in which the container computes; all of it where that
-        cannot be seen.
+        The machine's unsteadiness moves the part of the time in which the container computes.
         """
-        computing = 1.0 if self.cpu_s is None else self.cpu_s / self.duration_s / min(self.cpus, self.concurrency)
-        return max(REPEATABILITY, min(1.0, computing) * self.unsteadiness)
+        return max(REPEATABILITY, self.computing_share * self.unexplained * self.unsteadiness)
+
+    @property
+    def cpus_busy(self) -> float | None:
+        """CPUs that the container kept busy, on average; None where that cannot be seen."""
+        return None if self.cpu_s is None else self.cpu_s / self.duration_s
+
+    @property
+    def computing_share(self) -> float:
+        """Share of the time, 0 to 1, in which the container computes; all of it where that cannot be seen."""
+        busy = self.cpus_busy
+        return 1.0 if busy is None else min(1.0, busy / min(self.cpus, self.concurrency))
 
     @property
     def session_log_sd(self) -> float:
-        """What all windows of a session are off by together, beyond REPEATABILITY: a standard deviation of ln X."""
-        return math.sqrt(max(0.0, (SHARED * self.between_windows_log_sd) ** 2 - REPEATABILITY**2))
+        """What all windows of a session are off by together, beyond REPEATABILITY: a standard deviation of ln X.
+
+        Bringing them to one speed changes nothing about it: that of another session is another.
+        """
+        alone = max(REPEATABILITY, self.computing_share * self.unsteadiness)
+        return math.sqrt(max(0.0, (SHARED * alone) ** 2 - REPEATABILITY**2))
 
     @property
     def mean_latency_s(self) -> float:

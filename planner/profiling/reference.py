@@ -1,10 +1,11 @@
 """How fast this machine is at the moment: a fixed computation, timed before each point.
 
-A virtual machine's CPUs are seldom its own: what neighbours take of clock, caches and cores shows in no counter of the
-guest. On one machine the rates of five profiles lay 20 % apart, and the container's own CPU seconds per record followed
+A virtual machine's CPUs are seldom its own, and no counter of the guest shows what neighbours take of clock, caches and
+cores. On one machine the rates of five profiles lay 20 % apart, and the container's own CPU seconds per record followed
 them (r = -0.985), while other programs took 3 % of the CPUs. The computation is interpreted code that reads objects all
 over its memory, as much of a model server does. A server's rate follows a reading too loosely to be corrected by it
-(r = -0.4 to -0.6 for windows of two seconds right after it), but readings scatter as rates do: `unsteadiness`.
+(r = -0.4 to -0.6 for windows of two seconds right after it), but readings scatter as rates do: `unsteadiness`. What can
+be corrected by is the speed sampled during the window (`core_speed`).
 """
 
 import contextlib
@@ -75,8 +76,11 @@ def unsteadiness(references_s: Sequence[float]) -> float:
     return max(REPEATABILITY, math.sqrt(squares / (REPEATABILITY_DEGREES + degrees)))
 
 
-def drift_notice(references_s: Sequence[float]) -> str | None:
-    """The warning that the machine was now faster, now slower; None where it was not, or readings are too few."""
+def drift_notice(references_s: Sequence[float], *, left: float = 1.0) -> str | None:
+    """The warning that the machine was now faster, now slower; None where it was not, or readings are too few.
+
+    left: part of what windows differ by that is not known from the CPUs' speed, sampled meanwhile.
+    """
     if len(references_s) < _FEWEST:
         return None
     low, _, high = quantiles(references_s, n=4, method="inclusive")
@@ -84,7 +88,8 @@ def drift_notice(references_s: Sequence[float]) -> str | None:
         return None
     return (
         f"this machine's own speed changed between the points: a fixed computation took {show_seconds(low)} of CPU or "
-        f"less at a quarter of them, {show_seconds(high)} or more at another. Neighbours on the same hardware do that, "
-        f"unseen; intervals count on windows that differ by ±{unsteadiness(references_s):.0%} for it, and a larger "
-        "--time-budget would narrow them"
+        f"less at a quarter of them, {show_seconds(high)} or more at another. Neighbours on the same hardware do that; "
+        f"intervals count on windows that differ by ±{left * unsteadiness(references_s):.0%} for it"
+        + (", beyond what the CPUs' speed meanwhile tells" if left < 1 else "")
+        + ", and a larger --time-budget would narrow them"
     )

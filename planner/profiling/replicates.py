@@ -8,8 +8,8 @@
 
 The middle is exp(sum w ln r / sum w), the random-effects mean (DerSimonian and Laird, "Meta-analysis in clinical
 trials", 1986, eq. 6). Two or three windows cannot tell tau, so it is taken as known, `between_windows_log_sd`, with
-REPEATABILITY_DEGREES, and widened by what they disagree: sd^2 = (nu + sum w (ln r - mean)^2) / (nu + n - 1) / sum w, at
-least 1 / sum w, with nu + n - 1 degrees of freedom.
+REPEATABILITY_DEGREES, and widened by what they disagree at one speed of the CPUs, where that is known: sd^2 =
+(nu + sum w (ln r - mean)^2) / (nu + n - 1) / sum w, at least 1 / sum w, with nu + n - 1 degrees of freedom.
 """
 
 import math
@@ -20,6 +20,7 @@ from typing import Final
 
 from planner.documents import replace
 from planner.interval import Interval
+from planner.profiling.one_speed import at_mean_speed
 from planner.profiling.profile import REPEATABILITY_DEGREES, Measurement
 from planner.profiling.statistics import student_t95
 from planner.units import show_seconds
@@ -38,6 +39,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
     """One measurement made of one point's windows, in order; the first, where there is no other."""
     if len(windows) == 1:
         return windows[0]
+    windows, core_speed = at_mean_speed(windows)
     logs = [math.log(row.throughput_records_per_s) for row in windows]
     weights = _weights(logs, [row.repeat_log_sd for row in windows])
     total = sum(weights)
@@ -74,6 +76,8 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
         throttled_s=_scaled([row.throttled_s for row in windows], duration_s / seconds),
         reference_s=_scaled([_times(row.reference_s, row.duration_s) for row in windows], 1 / seconds),
         unsteadiness=max(row.unsteadiness for row in windows),
+        unexplained=1.0,
+        core_speed=core_speed,
         warnings=tuple({_NUMBERS.sub("", text): text for text in texts}.values()),
     )
     few = few_completions(row)

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from planner.campaign import Progress, profile
-from planner.campaign.bench import STRONGLY_DISTURBED, point_of
-from planner.campaign.profiler import with_row
+from planner.campaign.bench import STRONGLY_DISTURBED, point_of, with_row
 from planner.documents import read_document, replace
 from planner.errors import InvocationError, OutputError, ProfileError, ResponseMismatchError
 from planner.planning.plan import Plan

@@ -26,7 +26,7 @@ def on_an_unsteady_machine(profile: Profile, source: np.random.Generator) -> Pro
     """The profile as it would have been measured there, its readings scattering as much but not alike."""
     deviation, rows = source.normal(), []
     readings_s = 0.01 * np.exp(source.normal(0, SCATTER, len(profile.measurements)))
-    for number, row in enumerate(profile.measurements, 1):
+    for row in profile.measurements:
         deviation = ALIKE * deviation + math.sqrt(1 - ALIKE**2) * source.normal()
         faster = math.exp(SCATTER * deviation)
         seen = row.throughput_interval_records_per_s
@@ -40,7 +40,7 @@ def on_an_unsteady_machine(profile: Profile, source: np.random.Generator) -> Pro
                 ),
                 latency_s=tuple(latency / faster for latency in row.latency_s),
                 cpu_s=None if row.cpu_s is None else row.cpu_s / faster,
-                unsteadiness=unsteadiness(readings_s[:number].tolist()),
+                unsteadiness=unsteadiness(readings_s.tolist()),
             )
         )
     return replace(profile, measurements=tuple(rows))

@@ -60,6 +60,15 @@ def test_a_point_agrees_with_littles_law_and_its_own_rate(sample: Sample) -> Non
     assert 16 <= point.request_bytes <= 24
 
 
+def test_the_speed_of_the_container_s_cpus_is_sampled_where_they_are_known(sample: Sample) -> None:
+    container = ServedHere(one_line_each)
+    conditions = Conditions(container=container, sample=sample, cpus=2, host_cpus=2, sampled_cpus=())
+    with container:
+        point = measure_point(conditions, records_per_request=4, concurrency=2, time_s=1.2, started_at_s=0)
+    assert point.core_speed is not None
+    assert measure(ServedHere(one_line_each), sample).core_speed is None
+
+
 def test_cpu_seconds_are_those_of_the_window(sample: Sample) -> None:
     point = measure(ServedHere(one_line_each), sample)
     assert point.cpu_s is not None

@@ -22,6 +22,15 @@ def test_a_machine_that_is_now_faster_now_slower_is_told_with_both_speeds() -> N
     assert "took 10 ms of CPU or less at a quarter of them, 13 ms or more at another" in told
 
 
+def test_where_the_cpus_speed_is_known_less_is_left_to_intervals() -> None:
+    readings_s = [0.010, 0.013, 0.010, 0.013, 0.010, 0.013]
+    told, left = drift_notice(readings_s), drift_notice(readings_s, left=0.5)
+    assert told is not None
+    assert left is not None
+    assert "by ±15% for it, and" in told
+    assert "by ±7% for it, beyond what the CPUs' speed meanwhile tells, and" in left
+
+
 def test_a_steady_machine_one_odd_reading_and_few_readings_say_nothing() -> None:
     assert drift_notice([0.010, 0.0105, 0.0103, 0.0109, 0.0101]) is None
     assert drift_notice([0.010] * 7 + [0.030]) is None

@@ -1,0 +1,115 @@
+"""Windows as they would have been had the CPUs run at one speed throughout: what core speeds are used for.
+
+    symbol   meaning                                                                          unit
+    v        mean speed of the container's CPUs in a window (planner.profiling.core_speed)    1/s
+    d        ln v less what the point itself explains of it                                   1
+    k        by how much ln of CPU seconds per request falls for each unit of ln v            1
+    f        share of the time in which the container computes                                1
+
+A window's CPU seconds per request are multiplied by exp(k d), its rate by exp(-k f d), its latencies by exp(k f d).
+
+What a point does to the speed itself stays: two busy hardware threads of one core slow each other in the job too. So d
+is what is left of ln v after a linear fit on the CPUs that the container and, by the request rate, its client keep
+busy. k is fitted to the windows' CPU seconds per record, beside how these depend on records per request and
+concurrency, with a prior: code that waits for memory or uses wide vectors feels a neighbour less than a loop does.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.documents import replace
+from planner.profiling.profile import Measurement
+
+FEWEST_WINDOWS: Final = 6
+"""Of fewer nothing is said about a point's own effect on the speed."""
+STEADY: Final = 0.02
+"""Standard deviation of d up to which the machine counts as steady and its windows are left as they are."""
+RESIDUAL: Final = 0.5
+"""Part of the machine's standard deviation between windows that stays: 0.38 to 0.48 of that of CPU seconds per request
+(four servers, 96 windows of 2 s), where k was fitted to each."""
+SENSITIVITY: Final = 0.8
+_SENSITIVITY_SD: Final = 0.25
+"""Prior of k; the four servers had 0.48 to 0.96."""
+_SCATTER: Final = 0.07
+"""Standard deviation of ln CPU seconds per record about the fit, for the weight of the prior."""
+
+
+def at_one_speed(*sessions: Sequence[Measurement]) -> list[Measurement]:
+    """The rows of the sessions brought to their common speed, in order.
+
+    Unchanged are those without a speed, and all on a steady machine. A row that was brought there has no `core_speed`
+    any more, and less is `unexplained`.
+    """
+    rows = [row for session in sessions for row in session]
+    session_of = np.repeat(np.arange(len(sessions)), [len(session) for session in sessions])
+    known = [place for place, row in enumerate(rows) if row.core_speed]
+    found = list(rows)
+    if len(known) < FEWEST_WINDOWS:
+        return found
+    seen = [rows[place] for place in known]
+    off = _unexplained(seen)
+    if float(np.std(off)) <= STEADY:
+        return found
+    slope = _sensitivity(seen, off, session_of[known])
+    for place, row, each in zip(known, seen, off.tolist(), strict=True):
+        found[place] = _moved(row, slope * each)
+    return found
+
+
+def at_mean_speed(windows: Sequence[Measurement]) -> tuple[list[Measurement], float | None]:
+    """Windows of one point brought to the geometric mean of their speeds, and that; as they are where one has none."""
+    logs = [math.log(row.core_speed) for row in windows if row.core_speed]
+    if len(logs) < len(windows):
+        return list(windows), None
+    middle = fmean(logs)
+    moved = [_moved(row, SENSITIVITY * (log - middle)) for row, log in zip(windows, logs, strict=True)]
+    return moved, math.exp(middle)
+
+
+def _unexplained(rows: Sequence[Measurement]) -> NDArray[np.float64]:
+    """Of each row its d: shape (rows,)."""
+    busy = np.array([row.cpus_busy or 0.0 for row in rows])
+    rate = np.array([row.throughput_requests_per_s for row in rows])
+    return _less(np.log([row.core_speed or math.nan for row in rows]), np.column_stack([busy, rate / rate.max()]))
+
+
+def _sensitivity(rows: Sequence[Measurement], off: NDArray[np.float64], session: NDArray[np.int64]) -> float:
+    """k, the prior's where CPU time cannot be seen; between sessions the container itself may have changed."""
+    used = np.array([row.cpu_s_per_record or math.nan for row in rows])
+    seen = np.isfinite(used)
+    if seen.sum() < FEWEST_WINDOWS:
+        return SENSITIVITY
+    records = np.log([row.records_per_request for row in rows])[seen]
+    in_flight = np.log([row.concurrency for row in rows])[seen]
+    apart = session[seen, None] == np.unique(session)[1:]
+    point = np.column_stack([records, records**2, in_flight, apart])
+    own, cost = _less(off[seen], point), _less(np.log(used[seen]), point)
+    weight, pull = float(own @ own) / _SCATTER**2, 1 / _SENSITIVITY_SD**2
+    fitted = -float(own @ cost) / _SCATTER**2
+    return min(1.0, max(0.0, (fitted + pull * SENSITIVITY) / (weight + pull)))
+
+
+def _less(values: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a linear fit on the columns leaves of the values; their mean goes too."""
+    design = np.column_stack([np.ones(len(values)), columns])
+    return np.asarray(values - design @ np.linalg.lstsq(design, values, rcond=None)[0], dtype=np.float64)
+
+
+def _moved(row: Measurement, faster: float) -> Measurement:
+    """The row without what its CPUs' speed did: its CPU seconds were exp(-faster) of what they would have been."""
+    time = math.exp(row.computing_share * faster)
+    return replace(
+        row,
+        duration_s=row.duration_s * time,
+        throughput_records_per_s=row.throughput_records_per_s / time,
+        throughput_interval_records_per_s=row.throughput_interval_records_per_s.scaled(1 / time),
+        latency_s=tuple(latency * time for latency in row.latency_s),
+        cpu_s=None if row.cpu_s is None else row.cpu_s * math.exp(faster),
+        core_speed=None,
+        unexplained=RESIDUAL,
+    )
