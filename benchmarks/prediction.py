@@ -179,9 +179,18 @@ class Judged:
         return self.low <= self.truth <= self.high
 
 
-def judge_all(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]:
-    """The model's word on every held-out row, and on what its profile had without its largest points."""
-    found = judge(name, measured, rows)
+def mean_speed(measured: Profile) -> float:
+    """Of the CPU over the profile's points, the geometric mean; NaN where it was not sampled."""
+    known = [row.core_speed for row in measured.measurements if row.core_speed]
+    return float(np.exp(np.mean(np.log(known)))) if known else math.nan
+
+
+def judge_all(name: str, measured: Profile, rows: Sequence[Row], speed: float) -> list[Judged]:
+    """The model's word on every held-out row, and on what its profile had without its largest points.
+
+    speed: of the CPU while the profile was measured.
+    """
+    found = judge(name, measured, rows, speed)
     for left_out, size in SIZES.items():
         most = max(size(row) for row in measured.measurements)
         beyond = [row for row in measured.measurements if size(row) == most]
@@ -195,11 +204,13 @@ def judge_all(name: str, measured: Profile, rows: Sequence[Row]) -> list[Judged]
         ]
         rest = replace(measured, measurements=tuple(row for row in measured.measurements if row not in beyond))
         with contextlib.suppress(ProfileError):
-            found += judge(name, rest, own, left_out=left_out)
+            found += judge(name, rest, own, speed, left_out=left_out)
     return found
 
 
-def judge(name: str, measured: Profile, rows: Sequence[Row], *, left_out: str | None = None) -> list[Judged]:
+def judge(
+    name: str, measured: Profile, rows: Sequence[Row], speed: float, *, left_out: str | None = None
+) -> list[Judged]:
     """The model's word on the rows."""
     model = PerformanceModel.fit(measured)
     one, capacity = np.array(1.0), np.array(model.host_capacity_cores)
@@ -213,8 +224,6 @@ def judge(name: str, measured: Profile, rows: Sequence[Row], *, left_out: str | 
     )
     rate = columns.throughput_records_per_s
     busy = rate.mid * columns.cpu_s_per_record.mid
-    known = [row.core_speed for row in measured.measurements if row.core_speed]
-    speed = float(np.exp(np.mean(np.log(known)))) if known else math.nan
     return [
         Judged(
             server=name,
@@ -329,13 +338,14 @@ def main() -> None:
                 rows = [Row(**row) for row in json.loads((asked.again / f"{name}.rows.json").read_text())]
             else:
                 measured, rows = measure(name, sample, asked.budget_s)
+            speed = mean_speed(measured)
             if asked.without:
                 measured = blinded(measured, asked.without)
             if asked.keep:
                 asked.keep.mkdir(parents=True, exist_ok=True)
                 (asked.keep / f"{name}.profile.json").write_text(to_json(measured))
                 (asked.keep / f"{name}.rows.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-            found = judge_all(name, measured, rows)
+            found = judge_all(name, measured, rows, speed)
             print(
                 line(name, found[: len(rows)]), f" ({len(measured.measurements)} points)", file=sys.stderr, flush=True
             )

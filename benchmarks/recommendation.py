@@ -43,6 +43,7 @@ from planner.interval import Interval
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.profiling.host import host_cpu_s, kept_off, read_host
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import Profile
 from planner.profiling.replicates import repeat_interval
@@ -301,9 +302,16 @@ def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
     }
     for kind, (inside, pairs) in kinds.items():
         yield f"intervals that hold the middle of another profile's, {kind}: {inside} of {pairs}"
-    gaps = sorted(max(i.mid for i in each) / min(i.mid for i in each) - 1 for each in same.values() if len(each) > 1)
-    if gaps:
-        yield f"such points lie {100 * statistics.median(gaps):.1f} % apart (median), {100 * gaps[-1]:.1f} % at most"
+    sessions = [one.profile.measurements for one in found]
+    together = at_one_speed(*sessions)
+    for how, rows in (("", [row for session in sessions for row in session]), (", at one speed of the CPUs", together)):
+        rates = defaultdict[Point, list[float]](list)
+        for row in rows:
+            rates[point_of(row)].append(row.throughput_records_per_s)
+        gaps = sorted(max(each) / min(each) - 1 for each in rates.values() if len(each) > 1)
+        if gaps:
+            most = f"{100 * statistics.median(gaps):.1f} % apart (median), {100 * gaps[-1]:.1f} % at most"
+            yield f"such points lie {most}{how}"
 
 
 def report() -> str:

@@ -10,9 +10,9 @@ comparison of twenty (Bonferroni); the interval shown is the plain 90 % one.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import NormalDist, fmean, median
 from typing import Any, Final
 
 from planner.campaign.bench import point_of
@@ -178,7 +178,7 @@ def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComp
         settings=tuple(_settings(old.container, new.container)),
         changes=tuple(sorted(changes, key=lambda change: (change.records_per_request, change.concurrency))),
         throughput_ratio=_overall(changes, [_session_log_sd(row) for pair in pairs for row in pair]),
-        warnings=tuple(_warnings(pairs)),
+        warnings=tuple(_warnings(pairs, _speed_ratio(first, second) if rows[0].core_speed is None else None)),
     )
 
 
@@ -247,7 +247,14 @@ def _settings(old: ContainerDescription, new: ContainerDescription) -> Iterator[
             yield f"{what} was {before_ or 'none'}, is {now_ or 'none'}"
 
 
-def _warnings(pairs: list[tuple[Measurement, Measurement]]) -> Iterator[str]:
+def _speed_ratio(old: Sequence[Measurement], new: Sequence[Measurement]) -> float | None:
+    """Of the CPUs' mean speeds, new over old; None where they were not sampled."""
+    logs = [[math.log(row.core_speed) for row in rows if row.core_speed] for rows in (old, new)]
+    return math.exp(fmean(logs[1]) - fmean(logs[0])) if all(logs) else None
+
+
+def _warnings(pairs: list[tuple[Measurement, Measurement]], speed_ratio: float | None) -> Iterator[str]:
+    """speed_ratio: of the CPUs, new over old, where the pairs are brought to one speed; None: they are not."""
     shares = [max(old.disturbed_share or 0.0, new.disturbed_share or 0.0) for old, new in pairs]
     disturbed = [share for share in shares if share > 0.15]
     if disturbed:
@@ -255,6 +262,12 @@ def _warnings(pairs: list[tuple[Measurement, Measurement]]) -> Iterator[str]:
             f"{len(disturbed)} of {len(pairs)} points were disturbed by other programs (up to {max(disturbed):.0%} of "
             "the machine's CPU time), which widens their intervals"
         )
+    if speed_ratio is not None:
+        yield (
+            f"the CPUs' own speed changed, unseen by any counter: it was {speed_ratio:.2f} times that of then on "
+            "average; rates, latencies and CPU seconds here are brought to one speed, as far as the container computes"
+        )
+        return
     references = [(old.reference_s, new.reference_s) for old, new in pairs]
     ratios = [after / before for before, after in references if before is not None and after is not None]
     if ratios and abs(math.log(median(ratios))) > _OTHER_SPEED:

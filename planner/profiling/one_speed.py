@@ -9,9 +9,9 @@
 A window's CPU seconds per request are multiplied by exp(k d), its rate by exp(-k f d), its latencies by exp(k f d).
 
 What a point does to the speed itself stays: two busy hardware threads of one core slow each other in the job too. So d
-is what is left of ln v after a linear fit on the CPUs that the container and, by the request rate, its client keep
-busy. k is fitted to the windows' CPU seconds per record, beside how these depend on records per request and
-concurrency, with a prior: code that waits for memory or uses wide vectors feels a neighbour less than a loop does.
+is what is left of ln v after its mean and, where the container keeps more than one CPU busy, a line on how many. k is
+fitted to the windows' CPU seconds per record, beside how these depend on records per request and concurrency, with a
+prior: code that waits for memory or uses wide vectors feels a neighbour less than a loop does.
 """
 
 import math
@@ -29,12 +29,12 @@ FEWEST_WINDOWS: Final = 6
 """Of fewer nothing is said about a point's own effect on the speed."""
 STEADY: Final = 0.02
 """Standard deviation of d up to which the machine counts as steady and its windows are left as they are."""
-RESIDUAL: Final = 0.5
-"""Part of the machine's standard deviation between windows that stays: 0.38 to 0.48 of that of CPU seconds per request
-(four servers, 96 windows of 2 s), where k was fitted to each."""
-SENSITIVITY: Final = 0.8
-_SENSITIVITY_SD: Final = 0.25
-"""Prior of k; the four servers had 0.48 to 0.96."""
+RESIDUAL: Final = 0.7
+"""Part of the machine's standard deviation between windows that stays: 0.30 to 0.44 of that of CPU seconds per request
+(four servers, 38 windows of 2 s each) with the best k of each; a profile of ten windows knows its k less well."""
+SENSITIVITY: Final = 1.1
+_SENSITIVITY_SD: Final = 0.35
+"""Prior of k; four servers had 0.63 to 1.36. It may exceed 1: the loop, woken each time, begins slowly anyway."""
 _SCATTER: Final = 0.07
 """Standard deviation of ln CPU seconds per record about the fit, for the weight of the prior."""
 
@@ -73,9 +73,8 @@ def at_mean_speed(windows: Sequence[Measurement]) -> tuple[list[Measurement], fl
 
 def _unexplained(rows: Sequence[Measurement]) -> NDArray[np.float64]:
     """Of each row its d: shape (rows,)."""
-    busy = np.array([row.cpus_busy or 0.0 for row in rows])
-    rate = np.array([row.throughput_requests_per_s for row in rows])
-    return _less(np.log([row.core_speed or math.nan for row in rows]), np.column_stack([busy, rate / rate.max()]))
+    beside_itself = np.array([max(0.0, (row.cpus_busy or 0.0) - 1.0) for row in rows])
+    return _less(np.log([row.core_speed or math.nan for row in rows]), beside_itself[:, None])
 
 
 def _sensitivity(rows: Sequence[Measurement], off: NDArray[np.float64], session: NDArray[np.int64]) -> float:
@@ -91,7 +90,7 @@ def _sensitivity(rows: Sequence[Measurement], off: NDArray[np.float64], session:
     own, cost = _less(off[seen], point), _less(np.log(used[seen]), point)
     weight, pull = float(own @ own) / _SCATTER**2, 1 / _SENSITIVITY_SD**2
     fitted = -float(own @ cost) / _SCATTER**2
-    return min(1.0, max(0.0, (fitted + pull * SENSITIVITY) / (weight + pull)))
+    return max(0.0, (fitted + pull * SENSITIVITY) / (weight + pull))
 
 
 def _less(values: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from planner.campaign.compare import compare, profile_again
 from planner.campaign.points import Point
 from planner.documents import replace
 from planner.errors import ProfileError
+from planner.profiling.one_speed import SENSITIVITY
 from planner.profiling.profile import Profile
 from planner.report.profile_comparison import verdict
 from tests.campaign.surfaces import plateau, profile_of, row
@@ -71,6 +72,32 @@ def test_what_an_unsteady_machine_does_by_itself_is_no_change() -> None:
     assert not any(change.changed for change in found.changes)
     assert found.throughput_ratio.high > 0.9
     assert all(change.changed for change in compare(measured(), measured(0.8)).changes)
+
+
+def beside_neighbours(profile: Profile, speed: float, seed: int) -> Profile:
+    """The profile as a machine of that speed on average would have given it, its neighbours coming and going."""
+    rows = []
+    for one, log in zip(
+        profile.measurements, np.random.default_rng(seed).normal(0, 0.15, len(profile.measurements)), strict=True
+    ):
+        then = speed * math.exp(log)
+        rate = one.throughput_records_per_s * then**SENSITIVITY
+        at = Point(records_per_request=one.records_per_request, concurrency=one.concurrency)
+        rows.append(replace(row(at, rate), core_speed=2e7 * then, unsteadiness=0.12, cpu_s=None))
+    return replace(profile, measurements=tuple(rows))
+
+
+def test_where_the_cpus_speed_was_sampled_a_slower_machine_is_no_change_and_a_slower_container_is() -> None:
+    old = beside_neighbours(measured(), 1.0, 0)
+    same = compare(old, beside_neighbours(measured(), 0.75, 1))
+    assert not any(change.changed for change in same.changes)
+    assert same.throughput_ratio.mid == pytest.approx(1, abs=0.07)
+    assert any("it was 0.7" in warning and "brought to one speed" in warning for warning in same.warnings)
+    other = compare(old, beside_neighbours(measured(0.6), 0.75, 1))
+    assert other.throughput_ratio.mid == pytest.approx(0.6, abs=0.06)
+    assert all(change.changed for change in other.changes)
+    blind = replace(old, measurements=tuple(replace(one, core_speed=None) for one in old.measurements))
+    assert compare(blind, beside_neighbours(measured(), 0.75, 1)).throughput_ratio.mid < 0.85
 
 
 def test_settings_may_differ_and_are_told() -> None:
