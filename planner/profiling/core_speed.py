@@ -38,7 +38,7 @@ class Samples:
 
 @contextlib.contextmanager
 def sampled(cpus: Sequence[int] | None) -> Iterator[Samples]:
-    """Sample these CPUs while the block runs, all CPUs where the sequence is empty; None samples nothing.
+    """Sample these CPUs while the block runs, all that we may use where the sequence is empty; None samples nothing.
 
     Where sampling fails, or the system cannot pin a process, the samples stay empty.
     """
@@ -46,7 +46,7 @@ def sampled(cpus: Sequence[int] | None) -> Iterator[Samples]:
     if cpus is None or not hasattr(os, "sched_setaffinity"):
         yield samples
         return
-    chosen = [str(cpu) for cpu in cpus or range(os.cpu_count() or 1)]
+    chosen = [str(cpu) for cpu in cpus or sorted(os.sched_getaffinity(0))]
     command = [sys.executable, "-I", "-S", str(Path(core_speed_sampler.__file__)), *chosen]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own file
         try:
