@@ -35,6 +35,8 @@ RESIDUAL: Final = 0.7
 SENSITIVITY: Final = 1.1
 _SENSITIVITY_SD: Final = 0.35
 """Prior of k; four servers had 0.63 to 1.36. It may exceed 1: the loop, woken each time, begins slowly anyway."""
+_MOST_SENSITIVE: Final = 1.5
+"""Above what any of them had."""
 _SCATTER: Final = 0.07
 """Standard deviation of ln CPU seconds per record about the fit, for the weight of the prior."""
 
@@ -90,7 +92,7 @@ def _sensitivity(rows: Sequence[Measurement], off: NDArray[np.float64], session:
     own, cost = _less(off[seen], point), _less(np.log(used[seen]), point)
     weight, pull = float(own @ own) / _SCATTER**2, 1 / _SENSITIVITY_SD**2
     fitted = -float(own @ cost) / _SCATTER**2
-    return max(0.0, (fitted + pull * SENSITIVITY) / (weight + pull))
+    return min(_MOST_SENSITIVE, max(0.0, (fitted + pull * SENSITIVITY) / (weight + pull)))
 
 
 def _less(values: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
