@@ -164,8 +164,8 @@ def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComp
     """
     check_comparable(old, new.container, new.payload, new.host, "the old profile", rebuilt=rebuilt)
     first, second = own_rows(old), own_rows(new)
-    sampled = all(row.core_speed for row in (*first, *second))
-    rows = at_one_speed(first, second) if sampled else [*first, *second]
+    speed_ratio = _speed_ratio(first, second)
+    rows = [*first, *second] if speed_ratio is None else at_one_speed(first, second)
     before = {point_of(row): row for row in rows[: len(first)]}
     pairs = [(before[point], row) for row in rows[len(first) :] if (point := point_of(row)) in before]
     if not pairs:
@@ -178,7 +178,7 @@ def compare(old: Profile, new: Profile, *, rebuilt: bool = False) -> ProfileComp
         settings=tuple(_settings(old.container, new.container)),
         changes=tuple(sorted(changes, key=lambda change: (change.records_per_request, change.concurrency))),
         throughput_ratio=_overall(changes, [_session_log_sd(row) for pair in pairs for row in pair]),
-        warnings=tuple(_warnings(pairs, _speed_ratio(first, second) if rows[0].core_speed is None else None)),
+        warnings=tuple(_warnings(pairs, speed_ratio if any(row.unexplained < 1 for row in rows) else None)),
     )
 
 
@@ -248,7 +248,7 @@ def _settings(old: ContainerDescription, new: ContainerDescription) -> Iterator[
 
 
 def _speed_ratio(old: Sequence[Measurement], new: Sequence[Measurement]) -> float | None:
-    """Of the CPUs' mean speeds, new over old; None where they were not sampled."""
+    """Of the CPUs' mean speeds, new over old; None where one profile has none: then the other's are of no use."""
     logs = [[math.log(row.core_speed) for row in rows if row.core_speed] for rows in (old, new)]
     return math.exp(fmean(logs[1]) - fmean(logs[0])) if all(logs) else None
 

@@ -128,12 +128,11 @@ def points_of(profile: Profile) -> Points:
 def _stolen(profile: Profile, rows: list[Measurement]) -> Stolen:
     """What other programs cost each window."""
     rate = np.array([row.throughput_requests_per_s for row in rows])
-    each = np.array([row.cpu_s / row.requests if row.cpu_s else math.nan for row in rows])
     in_flight = np.array([float(row.concurrency) for row in rows])
     limit = np.array([row.cpus for row in rows])
     workers = np.array([row.workers or profile.container.workers or math.inf for row in rows], dtype=np.float64)
     client = 0.0 if profile.load_generator is None else profile.load_generator.cpu_s_per_request
-    used = rate * each
+    used = np.array([row.cpus_busy or math.nan for row in rows])
     one = float(np.nanmax(used / in_flight, initial=0.0))
     threads = one if one > _SEVERAL_THREADS else 1.0
     return stolen(

@@ -242,7 +242,8 @@ class BestPoint(Value, frozen=True, kw_only=True):
     workers: int | None = None
     """Where another worker count than the container's own measured better; None: its own."""
     throughput_records_per_s: Interval
-    """Where measuring it once more, here and in the same way, would find it nine times in ten."""
+    """Where measuring it once more, here and in the same way, would find it nine times in ten; at the session's mean
+    speed of the CPUs, to which a measurement may not be brought yet (`planner.profiling.one_speed`)."""
     latency_s: float
     """Mean."""
     objective: Literal["throughput", "plan"]

@@ -212,7 +212,7 @@ def _points(profile: Profile) -> "Table":
             f"{1e3 * _quantile(latencies, 0.5):,.1f}",
             f"{1e3 * _quantile(latencies, 0.99):,.1f}",
             "-" if cpu_s is None else f"{1e3 * cpu_s:.3g}",
-            "-" if row.cpu_s is None else f"{100 * row.cpu_s / row.duration_s / row.cpus:.0f}",
+            "-" if row.cpus_busy is None else f"{100 * row.cpus_busy / row.cpus:.0f}",
             "-" if row.memory_peak_bytes is None else f"{row.memory_peak_bytes / MIB:,.0f}",
             f"{row.requests:,}",
         )

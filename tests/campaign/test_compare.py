@@ -96,6 +96,8 @@ def test_where_the_cpus_speed_was_sampled_a_slower_machine_is_no_change_and_a_sl
     other = compare(old, beside_neighbours(measured(0.6), 0.75, 1))
     assert other.throughput_ratio.mid == pytest.approx(0.6, abs=0.06)
     assert all(change.changed for change in other.changes)
+    short = replace(old, measurements=(replace(old.measurements[0], core_speed=None), *old.measurements[1:]))
+    assert compare(short, beside_neighbours(measured(), 0.75, 1)).throughput_ratio.mid == pytest.approx(1, abs=0.07)
     blind = replace(old, measurements=tuple(replace(one, core_speed=None) for one in old.measurements))
     assert compare(blind, beside_neighbours(measured(), 0.75, 1)).throughput_ratio.mid < 0.85
 
