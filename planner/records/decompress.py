@@ -5,13 +5,14 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from planner.buffers import page_aligned
+from planner.buffers import page_aligned, second_level_cache_bytes
 from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 2**20
-"""How much is read at once: not far above a core's second-level cache, and large enough to hide some twenty calls."""
+CHUNK_BYTES: Final = 2**19 if second_level_cache_bytes() >= 2**20 else 2**20
+"""How much is read at once: large enough to hide some twenty calls and, where that may be, with a mask of the same size
+within a core's second-level cache."""
 _FIRST_BYTES: Final = 2**16
 """How much is read first where no buffer is given: a small object takes less time than clearing CHUNK_BYTES."""
 

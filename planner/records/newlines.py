@@ -1,16 +1,17 @@
 """Ends of lines in a buffer, near the speed at which memory is read.
 
 numpy lists the set elements of a mask slowly while these are sparse: one branch missed per line. So the mask is packed
-to a bit per byte first, and the bits are read in words so narrow that few hold two line feeds. Which words are set is
-then listed without branches, and the bit inside a word is arithmetic:
+to a bit per byte first. Where lines are short, a library for bitmaps lists the bits (`set_bits`). Where they are
+longer, the bits are read in words so narrow that few hold two line feeds; which words are set is then listed without
+branches, and the bit inside a word is arithmetic:
 
     symbol          meaning
     w               a word of which bit i is the lowest that is set
     w & (w - 1)     w without bit i: nothing, where the word holds one line feed
     i               the exponent of w as a float, if w is bit i alone: the line feed's place in the word
 
-Which width is fastest depends on how long the lines are. The chunk before tells; a wrong guess costs time, never truth.
-A sixth of the time at 50 bytes a line was numpy preparing its calls, so these are few, and constants are arrays of no
+Which is fastest depends on how long the lines are. The chunk before tells; a wrong guess costs time, never truth.
+numpy preparing its calls was a sixth of the time at 50 bytes a line, so these are few, and constants are arrays of no
 dimension: a number would be converted in every call, for half as long as the call takes.
 """
 
@@ -19,6 +20,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.records.set_bits import SetBits
 
 LINE_FEED: Final = 10
 
@@ -43,10 +46,10 @@ class _Word:
         """By so much shifted to the left, a word's index is the place of its first byte in the chunk."""
 
 
-_LINE_BYTES: Final = (9, 30, 60, 180)
+_LINE_BYTES: Final = (90, 180)
 """Mean lengths of lines, in bytes, from which the next of the words is faster, by measurement."""
-_WORDS: Final = (None, _Word("<u1"), _Word("<u2"), _Word("<u4"), _Word("<u8"))
-"""None: the mask is listed faster than its bits."""
+_WORDS: Final = (None, _Word("<u4"), _Word("<u8"))
+"""None: the bits are listed by the library."""
 _FIRST_LINE_BYTES: Final = 100
 """The mean length that is assumed of the first chunk."""
 
@@ -57,6 +60,7 @@ class LineFeedFinder:
     def __init__(self) -> None:
         self._scratch = self._mask = self._line_feeds = np.empty(0, np.bool_)
         self._word = _WORDS[bisect(_LINE_BYTES, _FIRST_LINE_BYTES)]
+        self._set_bits: SetBits | None = None
 
     def line_ends(self, chunk: bytes | memoryview, offset: int = 0) -> NDArray[np.int64]:
         """Ascending offsets just past every LF byte of a chunk that begins at the offset (int64, bytes)."""
@@ -67,10 +71,12 @@ class LineFeedFinder:
         if size != len(self._line_feeds):
             self._fit(size)
         np.equal(content, _LINE_FEED, self._line_feeds)
+        packed = np.packbits(self._mask, None, "little")
         if self._word is None:
-            ends = np.flatnonzero(self._mask) + (offset + 1)
+            ends = self._places(packed)
+            ends += offset + 1
         else:
-            ends = _ends_in_words(np.packbits(self._mask, None, "little"), self._word, offset)
+            ends = _ends_in_words(packed, self._word, offset)
         self._word = _WORDS[bisect(_LINE_BYTES, size / max(len(ends), 1))]
         return ends
 
@@ -82,6 +88,12 @@ class LineFeedFinder:
         self._mask = self._scratch[:padded]
         self._line_feeds = self._mask[:size]
         self._mask[size:] = False
+        self._set_bits = None
+
+    def _places(self, packed: NDArray[np.uint8]) -> NDArray[np.int64]:
+        if self._set_bits is None:
+            self._set_bits = SetBits(len(packed))
+        return self._set_bits.places(packed)
 
 
 def _ends_in_words(packed: NDArray[np.uint8], word: _Word, offset: int) -> NDArray[np.int64]:

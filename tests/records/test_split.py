@@ -52,9 +52,9 @@ def test_chunking_never_changes_the_boundaries(content: bytes, cuts: list[int]) 
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    lengths=st.lists(st.integers(2**14 - 5, 2**16), min_size=1, max_size=3),
+    lengths=st.lists(st.integers(2**14 - 5, 2**18), min_size=1, max_size=3),
     densities=st.lists(
-        st.sampled_from([0.0, 0.0001, 0.004, 0.008, 0.02, 0.06, 0.15, 0.6, 1.0]), min_size=1, max_size=3
+        st.sampled_from([0.0, 0.0001, 0.004, 0.008, 0.02, 0.06, 0.15, 0.6, 0.97, 1.0]), min_size=1, max_size=3
     ),
     offset=st.integers(0, 2**40),
 )
