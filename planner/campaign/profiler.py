@@ -20,7 +20,7 @@ from planner.errors import PlannerError
 from planner.profiling.calibrate import calibrate
 from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
-from planner.profiling.one_speed import RESIDUAL
+from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
 from planner.profiling.reference import drift_notice
@@ -251,7 +251,7 @@ def _session_warnings(profile_: Profile, *, apart: bool) -> Iterator[str]:
             "some throughput; --cpus with fewer would keep them apart"
         )
     rows = profile_.measurements
-    left = RESIDUAL if all(row.core_speed for row in rows) else 1.0
+    left = max((row.unexplained for row in at_one_speed(rows)), default=1.0)
     changed = drift_notice([row.reference_s for row in rows if row.reference_s is not None], left=left)
     if changed is not None:
         yield changed

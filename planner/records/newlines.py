@@ -1,9 +1,9 @@
 """Ends of lines in a buffer, near the speed at which memory is read.
 
 numpy lists the set elements of a mask slowly while these are sparse: one branch missed per line. So the mask is packed
-to a bit per byte first. Where lines are short, a library for bitmaps lists the bits (`set_bits`). Where they are
-longer, the bits are read in words so narrow that few hold two line feeds; which words are set is then listed without
-branches, and the bit inside a word is arithmetic:
+to a bit per byte first. Where lines are short, a library for bitmaps lists these bits (`planner.records.dense`). Where
+they are longer, the bits are read in words so narrow that few hold two line feeds; which words are set is then listed
+without branches, and the bit inside a word is arithmetic:
 
     symbol          meaning
     w               a word of which bit i is the lowest that is set
@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.records.set_bits import SetBits
+from planner.records.dense import DenseByteFinder
 
 LINE_FEED: Final = 10
 
@@ -49,7 +49,7 @@ class _Word:
 _LINE_BYTES: Final = (90, 180)
 """Mean lengths of lines, in bytes, from which the next of the words is faster, by measurement."""
 _WORDS: Final = (None, _Word("<u4"), _Word("<u8"))
-"""None: the bits are listed by the library."""
+"""None: a library lists the bits."""
 _FIRST_LINE_BYTES: Final = 100
 """The mean length that is assumed of the first chunk."""
 
@@ -60,7 +60,7 @@ class LineFeedFinder:
     def __init__(self) -> None:
         self._scratch = self._mask = self._line_feeds = np.empty(0, np.bool_)
         self._word = _WORDS[bisect(_LINE_BYTES, _FIRST_LINE_BYTES)]
-        self._set_bits: SetBits | None = None
+        self._dense: DenseByteFinder | None = None
 
     def line_ends(self, chunk: bytes | memoryview, offset: int = 0) -> NDArray[np.int64]:
         """Ascending offsets just past every LF byte of a chunk that begins at the offset (int64, bytes)."""
@@ -68,32 +68,32 @@ class LineFeedFinder:
         size = len(content)
         if size <= _SMALL_BYTES:
             return np.flatnonzero(content == _LINE_FEED) + (offset + 1)
-        if size != len(self._line_feeds):
-            self._fit(size)
-        np.equal(content, _LINE_FEED, self._line_feeds)
-        packed = np.packbits(self._mask, None, "little")
         if self._word is None:
-            ends = self._places(packed)
+            ends = self._places(content)
             ends += offset + 1
         else:
-            ends = _ends_in_words(packed, self._word, offset)
+            ends = _ends_in_words(self._packed(content), self._word, offset)
         self._word = _WORDS[bisect(_LINE_BYTES, size / max(len(ends), 1))]
         return ends
 
-    def _fit(self, size: int) -> None:
-        """Make `_line_feeds` hold so many bytes, and `_mask` the same and what fills it up to whole words: False."""
-        padded = -(-size // _WIDEST_WORD_BITS) * _WIDEST_WORD_BITS
-        if len(self._scratch) < padded:
-            self._scratch = np.empty(padded, np.bool_)
-        self._mask = self._scratch[:padded]
-        self._line_feeds = self._mask[:size]
-        self._mask[size:] = False
-        self._set_bits = None
+    def _places(self, content: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Places of the line feeds where lines are short."""
+        if self._dense is None or self._dense.size_bytes != len(content):
+            self._dense = DenseByteFinder(LINE_FEED, len(content))
+        return self._dense.places(content)
 
-    def _places(self, packed: NDArray[np.uint8]) -> NDArray[np.int64]:
-        if self._set_bits is None:
-            self._set_bits = SetBits(len(packed))
-        return self._set_bits.places(packed)
+    def _packed(self, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A bit for every byte, set for line feeds, and zeros up to whole words."""
+        size = len(content)
+        if size != len(self._line_feeds):
+            padded = -(-size // _WIDEST_WORD_BITS) * _WIDEST_WORD_BITS
+            if len(self._scratch) < padded:
+                self._scratch = np.empty(padded, np.bool_)
+            self._mask = self._scratch[:padded]
+            self._line_feeds = self._mask[:size]
+            self._mask[size:] = False
+        np.equal(content, _LINE_FEED, self._line_feeds)
+        return np.packbits(self._mask, None, "little")
 
 
 def _ends_in_words(packed: NDArray[np.uint8], word: _Word, offset: int) -> NDArray[np.int64]:
