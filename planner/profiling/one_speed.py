@@ -9,12 +9,11 @@
 A window's CPU seconds per request are multiplied by exp(k d), its rate by exp(-k f d), its latencies by exp(k f d).
 
 What a point does to the speed itself stays: two busy hardware threads of one core slow each other in the job too. So d
-is what is left of ln v after its mean and, where the container keeps more than one CPU busy, a line on how many. The
-sampled loop also begins with cold caches, colder after some work than after other, which says nothing of the machine
-(ARTEFACT). So of d that part is believed by which it varies more: nearly all where neighbours halve a core's speed,
-nothing on a machine that is nearly steady. k is fitted to the windows' CPU seconds per record, beside how these depend
-on records per request and concurrency, with a prior: code that waits for memory or uses wide vectors feels a neighbour
-less than a loop does.
+is what is left of ln v after its mean and, where the container keeps more than one CPU busy, a line on how many. Of it
+that part is believed by which it varies more than samples do anyway (ARTEFACT): nearly all where neighbours halve a
+core's speed, nothing on a machine that is nearly steady. k is fitted to the windows' CPU seconds per record, beside how
+these depend on records per request and concurrency, with a prior: code that waits for memory or uses wide vectors feels
+a neighbour less than a loop does.
 """
 
 import math
@@ -30,16 +29,15 @@ from planner.profiling.profile import Measurement
 
 FEWEST_WINDOWS: Final = 6
 """Of fewer nothing is said about a point's own effect on the speed."""
-ARTEFACT: Final = 0.06
-"""Standard deviation of ln v that is the sampled loop's own. On a quiet Emerald Rapids, of 192 points of twelve servers
-measured twice, ln v had 0.070, ln of the rate 0.046 and a slope of 0.26 on it, where the machine's speed has about
-SENSITIVITY: 0.070 (1 - 0.26 / 1.1)**0.5 were not the machine's."""
+ARTEFACT: Final = 0.03
+"""Standard deviation of ln v between windows that says nothing: 0.025 in 20 windows of 2 s beside five kinds of work
+and none, on a quiet Emerald Rapids (0.06 when the loop's first pass was timed, which begins with cold caches)."""
 RESIDUAL: Final = 0.7
 """Part of the machine's standard deviation between windows that stays: 0.30 to 0.44 of that of CPU seconds per request
 (four servers, 38 windows of 2 s each) with the best k of each; a profile of ten windows knows its k less well."""
 SENSITIVITY: Final = 1.1
 _SENSITIVITY_SD: Final = 0.35
-"""Prior of k; four servers had 0.63 to 1.36. It may exceed 1: the loop, woken each time, begins slowly anyway."""
+"""Prior of k; four servers had 0.63 to 1.36, by samples of the first pass, part of which was slow anyway."""
 _MOST_SENSITIVE: Final = 1.5
 """Above what any of them had."""
 _SCATTER: Final = 0.07

@@ -55,7 +55,7 @@ class DenseByteFinder:
         self._mark_others(content)
         others = np.bitwise_count(self._words).sum(1, np.uint32)
         if others.min() <= _MOST_LISTED:
-            return (content == self._byte).nonzero()[0]
+            return np.flatnonzero(content == self._byte)
         np.subtract(others, 1, self._less_one, casting="unsafe")
         bitmap = BitMap.deserialize(self._stored.data)  # type: ignore[arg-type]  # typed bytes, takes any buffer
         bitmap.flip_inplace(0, self._bits)
