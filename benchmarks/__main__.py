@@ -12,6 +12,7 @@ NAMES: Final = (
     "hardware_pairs",
     "points",
     "search",
+    "warm_caches",
     "contention",
     "splitting",
     "load_client",

@@ -1,12 +1,18 @@
-"""What holds for every test: the network ends at this machine's loopback."""
+"""What holds for every test: the network ends at this machine's loopback, and Ctrl-C interrupts what is started."""
 
 import ipaddress
+import signal
 import socket
 from typing import Any
 
 import pytest
 
 _REAL_CONNECT = socket.socket.connect
+
+
+def pytest_configure() -> None:
+    """Let started programs feel SIGINT, which a shell without job control makes its background jobs ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _connect_to_loopback_only(self: socket.socket, address: Any, /) -> None:

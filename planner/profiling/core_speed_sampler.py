@@ -14,7 +14,7 @@ from array import array
 from itertools import cycle
 
 ITERATIONS = 1_000
-"""20 to 60 us: short beside the time in which a neighbour comes or goes."""
+"""10 to 60 us: short beside the time in which a neighbour comes or goes."""
 EVERY_S = 0.02
 """With the waking and the first pass, sampling takes 0.5 % of one CPU."""
 
@@ -23,7 +23,7 @@ def loop_s() -> float:
     """CPU seconds of the loop, of which another program's turn on the CPU is no part.
 
     It goes through once untimed. Caches are cold after waking, and how cold depends on what the container does: the
-    first pass took 30 to 44 us beside five kinds of work and none, the second 27 to 30 (Emerald Rapids).
+    first pass took 15 to 27 us beside five kinds of work and none, the second 13 (Emerald Rapids, benchmarks.warm_caches).
     """
     for _ in range(ITERATIONS):
         pass

@@ -55,8 +55,8 @@ def _on(cpus: Sequence[int]) -> Iterator[None]:
 def reference_s(cpus: Sequence[int] = ()) -> float:
     """CPU seconds that the fixed computation takes now, on these CPUs, with caches as warm as they get.
 
-    It is done twice and the second time counts: after 50 ms of rest the first takes 1.7 times as long (Emerald Rapids),
-    which tells how long the CPU rested and not how fast it is.
+    It is done twice and the second time counts: after 50 ms of rest the first takes 1.7 times as long (Emerald Rapids,
+    benchmarks.warm_caches), which tells how long the CPU rested and not how fast it is.
     """
     objects, total = _objects(), 0
     with _on(cpus):

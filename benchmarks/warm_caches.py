@@ -1,0 +1,120 @@
+"""What cold caches do to a short timing: ``python benchmarks/warm_caches.py [--rounds 2]``.
+
+The profiler times a loop of some 30 us (`profiling/core_speed.py`) and a computation of some milliseconds
+(`profiling/reference.py`), each twice in a row, of which the second time counts. Here both are timed on the last CPU
+beside several kinds of work there. In turn, for each kind, windows of 2 s with the loop timed 50 times a second:
+
+    first, second      mean time of the passes: with the caches as the work leaves them, and warm
+    spread             standard deviation, between all windows, of ln of a window's mean speed: on a steady machine it
+                       says nothing (`one_speed.ARTEFACT` was set by that of the second)
+
+Then the computation after a rest, without other work. Output goes to benchmarks/results/warm_caches.txt as well.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from planner.container.cpus import available_cpus
+from planner.profiling import core_speed_sampler
+from planner.profiling.host import read_host
+from planner.profiling.reference import reference_s
+
+RESULTS: Final = Path(__file__).parent / "results" / "warm_caches.txt"
+WINDOW_S: Final = 2.0
+SETTLE_S: Final = 0.5
+REST_S: Final = 0.05
+READINGS: Final = 20
+_HASHES: Final = "hashlib.sha256(block).digest()"
+WORK: Final = {
+    "none": None,
+    "hashes": f"import hashlib; block = bytes(10**6)\nwhile True: {_HASHES}",
+    "hashes, 3 ms rests": f"import hashlib, time; block = bytes(10**6)\nwhile True: time.sleep(0.003); {_HASHES}",
+    "walks objects": (
+        "import random; found = [i + 10**6 for i in range(10**6)]; random.shuffle(found)\nwhile True: sum(found)"
+    ),
+    "matrices": "import numpy; a = numpy.ones((700, 700))\nwhile True: a @ a",
+    "copies": "block = bytearray(10**8)\nwhile True: block[:] = bytes(block)",
+}
+
+
+@contextmanager
+def working(code: str | None, cpu: int) -> Iterator[None]:
+    """A program that computes on the CPU meanwhile."""
+    if code is None:
+        yield
+        return
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    worker = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    try:
+        os.sched_setaffinity(worker.pid, {cpu})
+        time.sleep(SETTLE_S)
+        yield
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def passes_s(timed: Callable[[], float]) -> tuple[float, float]:
+    """CPU seconds of the first pass, untimed by itself, and of the second."""
+    began_s = time.thread_time()
+    second_s = timed()
+    return time.thread_time() - began_s - second_s, second_s
+
+
+def window() -> tuple[float, float]:
+    """Mean speed of the first passes and of the second, in iterations per second."""
+    found = []
+    end_s = time.perf_counter() + WINDOW_S
+    while time.perf_counter() < end_s:
+        time.sleep(core_speed_sampler.EVERY_S)
+        found.append(passes_s(core_speed_sampler.loop_s))
+    first, second = (
+        core_speed_sampler.ITERATIONS * np.mean(1 / np.array(times_s)) for times_s in zip(*found, strict=True)
+    )
+    return float(first), float(second)
+
+
+def report(rounds: int, cpu: int) -> Iterator[str]:
+    host = read_host()
+    yield f"{host.cpu_model}, {host.logical_cpus} CPUs; {rounds} windows of {WINDOW_S:g} s beside each kind of work\n"
+    yield f"{'loop, us':<20}{'first':>8}{'second':>8}"
+    os.sched_setaffinity(0, {cpu})
+    windows: dict[str, list[tuple[float, float]]] = {name: [] for name in WORK}
+    for _ in range(rounds):
+        for name, code in WORK.items():
+            with working(code, cpu):
+                windows[name].append(window())
+    for name, found in windows.items():
+        first, second = (1e6 * core_speed_sampler.ITERATIONS / np.mean(speeds) for speeds in zip(*found, strict=True))
+        yield f"{name:<20}{first:>8.1f}{second:>8.1f}"
+    every = np.log([pair for found in windows.values() for pair in found])
+    yield f"{'spread':<20}{every[:, 0].std():>8.3f}{every[:, 1].std():>8.3f}"
+    reference_s()
+    readings = []
+    for _ in range(READINGS):
+        time.sleep(REST_S)
+        readings.append(passes_s(reference_s))
+    first, second = (1e3 * statistics.median(times_s) for times_s in zip(*readings, strict=True))
+    yield f"\ncomputation after {1e3 * REST_S:.0f} ms of rest, medians: {first:.2f} ms, then {second:.2f} ms"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=4, help="windows beside each kind of work")
+    lines = list(report(parser.parse_args().rounds, available_cpus()[-1]))
+    print("\n".join(lines))
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
