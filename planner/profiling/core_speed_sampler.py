@@ -23,7 +23,8 @@ def loop_s() -> float:
     """CPU seconds of the loop, of which another program's turn on the CPU is no part.
 
     It goes through once untimed. Caches are cold after waking, and how cold depends on what the container does: the
-    first pass took 15 to 27 us beside five kinds of work and none, the second 13 (Emerald Rapids, benchmarks.warm_caches).
+    first pass took 15 to 27 us beside five kinds of work and none, the second 13 (Emerald Rapids,
+    benchmarks.warm_caches).
     """
     for _ in range(ITERATIONS):
         pass
