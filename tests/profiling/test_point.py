@@ -28,7 +28,7 @@ def measure(
     *,
     records: int = 4,
     concurrency: int = 2,
-    time_s: float = 0.3,
+    time_s: float = 1.0,
     timeout_s: float = 5,
     load_generator: LoadGenerator | None = None,
 ) -> Measurement:
@@ -40,6 +40,7 @@ def measure(
         request_timeout_s=timeout_s,
         load_generator=load_generator,
     )
+    # One second outlasts a collection of garbage or a stall of the machine, in which nothing completes.
     with container:
         return measure_point(
             conditions, records_per_request=records, concurrency=concurrency, time_s=time_s, started_at_s=1.5
