@@ -13,6 +13,7 @@ NAMES: Final = (
     "points",
     "search",
     "warm_caches",
+    "sampled_loop",
     "contention",
     "splitting",
     "load_client",

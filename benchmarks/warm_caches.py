@@ -1,12 +1,14 @@
 """What cold caches do to a short timing: ``python benchmarks/warm_caches.py [--rounds 2]``.
 
-The profiler times a loop of some 30 us (`profiling/core_speed.py`) and a computation of some milliseconds
-(`profiling/reference.py`), each twice in a row, of which the second time counts. Here both are timed on the last CPU
-beside several kinds of work there. In turn, for each kind, windows of 2 s with the loop timed 50 times a second:
+The profiler times a loop of 50 us or more (`profiling/core_speed.py`) and a computation of some milliseconds
+(`profiling/reference.py`), each after a pass that is not timed. Here both passes are timed on the last CPU beside
+several kinds of work there. In turn, for each kind, windows of 2 s with the loop timed 50 times a second:
 
-    first, second      mean time of the passes: with the caches as the work leaves them, and warm
-    spread             standard deviation, between all windows, of ln of a window's mean speed: on a steady machine it
-                       says nothing (`one_speed.ARTEFACT` was set by that of the second)
+    cold, warm         mean time of 1,000 turns: with the caches as the work leaves them, and in the pass that counts
+    spread             standard deviation, between all windows, of ln of a window's mean speed; part of it is the CPU's
+    of kinds           the same between the means of the kinds of work
+    of samples         of a window's mean, by the halves of its samples: every second one
+    artefact           both together: what says nothing of the CPU's speed (`one_speed.ARTEFACT`)
 
 Then the computation after a rest, without other work. Output goes to benchmarks/results/warm_caches.txt as well.
 """
@@ -17,12 +19,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.container.cpus import available_cpus
 from planner.profiling import core_speed_sampler
@@ -45,6 +48,9 @@ WORK: Final = {
     "matrices": "import numpy; a = numpy.ones((700, 700))\nwhile True: a @ a",
     "copies": "block = bytearray(10**8)\nwhile True: block[:] = bytes(block)",
 }
+
+
+Times: TypeAlias = NDArray[np.float64]
 
 
 @contextmanager
@@ -71,34 +77,49 @@ def passes_s(timed: Callable[[], float]) -> tuple[float, float]:
     return time.thread_time() - began_s - second_s, second_s
 
 
-def window() -> tuple[float, float]:
-    """Mean speed of the first passes and of the second, in iterations per second."""
+def window() -> Times:
+    """Seconds of 1,000 turns in the cold and the warm passes of one window: shape (2, samples)."""
     found = []
     end_s = time.perf_counter() + WINDOW_S
     while time.perf_counter() < end_s:
         time.sleep(core_speed_sampler.EVERY_S)
         found.append(passes_s(core_speed_sampler.loop_s))
-    first, second = (
-        core_speed_sampler.ITERATIONS * np.mean(1 / np.array(times_s)) for times_s in zip(*found, strict=True)
-    )
-    return float(first), float(second)
+    turns = np.array([core_speed_sampler.WARMING, core_speed_sampler.ITERATIONS])
+    return np.asarray(np.array(found).T * 1e3 / turns[:, None])
+
+
+def mean_speed(times_s: Times) -> Times:
+    """Its logarithm, along the samples: as the profiler takes it."""
+    return np.asarray(np.log(np.mean(1 / times_s, axis=-1)))
+
+
+def spreads(windows: Mapping[str, Sequence[Times]]) -> Iterator[tuple[str, Times]]:
+    """The lines on standard deviations, cold and warm."""
+    logs = np.array([[mean_speed(one) for one in found] for found in windows.values()])
+    halves = [mean_speed(one[:, ::2]) - mean_speed(one[:, 1::2]) for found in windows.values() for one in found]
+    of_kinds = logs.mean(axis=1).std(axis=0, ddof=1)
+    of_samples = np.std(halves, axis=0) / 2
+    yield "spread", logs.reshape(-1, 2).std(axis=0)
+    yield "of kinds", of_kinds
+    yield "of samples", of_samples
+    yield "artefact", np.hypot(of_kinds, of_samples)
 
 
 def report(rounds: int, cpu: int) -> Iterator[str]:
     host = read_host()
     yield f"{host.cpu_model}, {host.logical_cpus} CPUs; {rounds} windows of {WINDOW_S:g} s beside each kind of work\n"
-    yield f"{'loop, us':<20}{'first':>8}{'second':>8}"
+    yield f"{'1,000 turns, us':<20}{'cold':>8}{'warm':>8}"
     os.sched_setaffinity(0, {cpu})
-    windows: dict[str, list[tuple[float, float]]] = {name: [] for name in WORK}
+    windows: dict[str, list[Times]] = {name: [] for name in WORK}
     for _ in range(rounds):
         for name, code in WORK.items():
             with working(code, cpu):
                 windows[name].append(window())
     for name, found in windows.items():
-        first, second = (1e6 * core_speed_sampler.ITERATIONS / np.mean(speeds) for speeds in zip(*found, strict=True))
-        yield f"{name:<20}{first:>8.1f}{second:>8.1f}"
-    every = np.log([pair for found in windows.values() for pair in found])
-    yield f"{'spread':<20}{every[:, 0].std():>8.3f}{every[:, 1].std():>8.3f}"
+        cold, warm = 1e6 / np.exp(np.mean([mean_speed(one) for one in found], axis=0))
+        yield f"{name:<20}{cold:>8.1f}{warm:>8.1f}"
+    for name, (cold, warm) in spreads(windows):
+        yield f"{name:<20}{cold:>8.3f}{warm:>8.3f}"
     reference_s()
     readings = []
     for _ in range(READINGS):

@@ -26,6 +26,8 @@ class SideBySide(Value, frozen=True, kw_only=True):
     """Of one alone under the runner."""
     together_requests_per_s: float
     """Of one of them under the runner, while all are at work."""
+    warming_s: float = 0.0
+    """By so much later than at that rate did one of them answer its first requests; 0 for stand-ins, which are warm."""
     client_cpu_s_per_request: float
     """CPU seconds of the runner itself for a request."""
     requests: int

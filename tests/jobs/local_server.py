@@ -1,7 +1,8 @@
 """A model server for tests of local runs: answers one line per record and writes down what it was asked.
 
 Run as ``python local_server.py LOG``; every request is one JSON line of LOG. What a body holds decides how it goes:
-POISON is answered 500 each time, FLAKY 503 the first time, REFUSED 413, SLOW after two seconds, DIE ends the process.
+POISON is answered 500 each time, FLAKY 503 the first time, REFUSED 413, SLOW after two seconds, WAKING after half a
+second the first time, DIE ends the process.
 Variables: CLOSES (1: each answer ends the connection), DELAY_MS (at most so long, by the body's own checksum),
 PARAMETERS (body of /execution-parameters), MODE ("upper": every line in capitals; "label": a JSON object per line;
 "number": the count of the fields of a CSV line; "short": one line too few).
@@ -72,6 +73,8 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(3)
         if b"SLOW" in body:
             time.sleep(2)
+        if b"WAKING" in body and first:
+            time.sleep(0.5)
         status = 500 if b"POISON" in body else 413 if b"REFUSED" in body else 503 if b"FLAKY" in body and first else 200
         answer = answer_to(body) if status == 200 else b"no"
         with _lock:

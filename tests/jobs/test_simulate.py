@@ -311,5 +311,8 @@ def test_what_containers_cost_each_other_here_lengthens_the_job_and_is_said(prof
     assert any("2.00 times what it took in the profile" in line for line in shared.assumptions)
     assert any("what they cost each other was not measured" in line for line in plain.warnings)
     assert not shared.warnings or "cost each other" not in " ".join(shared.warnings)
+    late = here(replace(found, tried="containers", warming_s=0.25))
+    assert quantile(late, 0.5) == pytest.approx(quantile(shared, 0.5) + 0.25)
+    assert any("answered 250 ms later" in line for line in late.assumptions)
     with pytest.raises(ValueError, match="side_by_side is of 3"):
         here(replace(found, instances=3))

@@ -65,6 +65,20 @@ def test_requests_are_packed_as_the_jobs_are_and_a_smaller_last_one_is_left_out(
     assert found.requests == SETTINGS.instance_count * 6
 
 
+def test_that_the_first_request_takes_longer_is_told_and_not_taken_for_a_low_rate(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.txt"
+    sample.write_bytes(b"WAKING\n")
+    one_by_one = replace(SETTINGS, max_concurrent_transforms=1)
+    found = try_containers(_trial(sample, tmp_path / "log", one_by_one), expected_requests_per_s=10.0)
+    assert found.warming_s > 0.25
+
+
+def test_a_first_request_that_is_answered_last_leaves_a_rate(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.txt"
+    sample.write_bytes(b"WAKING\n")
+    assert try_containers(_trial(sample, tmp_path / "log"), expected_requests_per_s=1.0).together_requests_per_s > 0
+
+
 def test_a_sample_without_records_and_a_request_that_fails_are_errors(tmp_path: Path) -> None:
     sample = tmp_path / "sample.txt"
     sample.write_bytes(b"")

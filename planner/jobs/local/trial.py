@@ -5,7 +5,8 @@ container's work by now: they burn CPU seconds, and on a machine whose cores are
 clock, a request needs a different number of those from minute to minute. The containers themselves know both.
 
 The containers do two small jobs, one of them alone first, then all together, each with the job's own settings and with
-requests that are packed from the sample as the job's are. The first quarter of each is not counted: it warms them up.
+requests that are packed from the sample as the job's are. The first quarter of each warms them up: it does not count
+for the rates, and by how much longer it takes is told as well, for the job's own first requests will.
 """
 
 import itertools
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from planner.documents import replace as changed
@@ -56,6 +58,8 @@ class Tried:
     alone_requests_per_s: float
     together_requests_per_s: float
     """Of one of them."""
+    warming_s: float
+    """By so much later than at that rate did one of them answer its first requests."""
     records_per_request: float
     requests: int
     """That were counted, of all together."""
@@ -85,10 +89,11 @@ def try_containers(trial: Trial, *, expected_requests_per_s: float) -> Tried:
     if trial.settings.instance_count > 1:
         together, layout = _job(trial, expected_requests_per_s * _TOGETHER_S)
     counted = _counted(together, layout)
-    requests = sum(row.requests for row in counted)
+    requests, in_flight = sum(row.requests for row in counted), trial.settings.max_concurrent_transforms or 1
     return Tried(
-        alone_requests_per_s=_rate(alone, alone_layout),
-        together_requests_per_s=_rate(together, layout),
+        alone_requests_per_s=_rate(alone, alone_layout, in_flight),
+        together_requests_per_s=(rate := _rate(together, layout, in_flight)),
+        warming_s=_warming_s(together, layout, in_flight, rate),
         records_per_request=sum(row.records for row in counted) / requests,
         requests=requests,
         client_cpu_s_per_request=together.client_cpu_s / together.requests,
@@ -184,12 +189,35 @@ def _counted(run: RunDocument, layout: _Layout) -> list[ObjectRow]:
     return list(run.objects[layout.warming * len(run.instances) :])
 
 
-def _rate(run: RunDocument, layout: _Layout) -> float:
-    """Requests per second of one instance, from the last answer of its warming objects to its last answer."""
-    requests, seconds = 0, 0.0
-    for instance in run.instances:
-        own = [row for row in run.objects if row.instance == instance.instance]
-        ends = [row.finished_s or 0.0 for row in own]
-        requests += sum(row.requests for row in own[layout.warming :])
-        seconds += max(ends) - max(ends[: layout.warming])
+def _rate(run: RunDocument, layout: _Layout, in_flight: int) -> float:
+    """Requests per second of one instance, from the first request of those that count to its last answer.
+
+    With c in flight, c - 1 that warm up are under way then, half done on average, and at the end slots stand empty for
+    as much: c - 1 requests are counted for both. From their last answer on would do, if that were never a late one.
+    """
+    requests, seconds = 0.0, 0.0
+    for own in _by_instance(run):
+        counted = own[layout.warming :]
+        requests += sum(row.requests for row in counted) + in_flight - 1
+        seconds += max(row.finished_s or 0.0 for row in counted) - _begun_s(counted)
     return requests / seconds
+
+
+def _warming_s(run: RunDocument, layout: _Layout, in_flight: int, requests_per_s: float) -> float:
+    """Of one instance, on average: when the first request that counts was sent, less what those before take."""
+    late = []
+    for own in _by_instance(run):
+        before = sum(row.requests for row in own[: layout.warming]) - (in_flight - 1) / 2
+        late.append(_begun_s(own[layout.warming :]) - _begun_s(own) - before / requests_per_s)
+    return max(0.0, fmean(late))
+
+
+def _by_instance(run: RunDocument) -> Iterator[list[ObjectRow]]:
+    """The objects of each instance, in the order in which it was given them."""
+    for instance in run.instances:
+        yield [row for row in run.objects if row.instance == instance.instance]
+
+
+def _begun_s(rows: list[ObjectRow]) -> float:
+    """When the first request of them was sent."""
+    return min(row.started_s or 0.0 for row in rows)

@@ -123,6 +123,7 @@ def tried_here(
         profiled_requests_per_s=foretold_per_s(found.records_per_request),
         alone_requests_per_s=found.alone_requests_per_s,
         together_requests_per_s=found.together_requests_per_s,
+        warming_s=found.warming_s,
         client_cpu_s_per_request=found.client_cpu_s_per_request,
         requests=found.requests,
         keeps_connections=found.keeps_connections,

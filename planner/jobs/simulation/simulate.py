@@ -119,6 +119,7 @@ def simulate_here(
         startup_s=nothing,
         billed_startup_s=nothing,
         slowdowns=None if side_by_side is None else _for_all(side_by_side, job.instance_count),
+        warming_s=0.0 if side_by_side is None else side_by_side.warming_s,
     )
     question = Question(
         configuration=_configuration(job, profile),

@@ -175,9 +175,16 @@ def _sharing(found: SideBySide) -> str:
     return (
         f"{instances} of {cpus} and the runner share this machine: with all at work a request takes "
         f"{found.slowdown:.2f} times what it took in the profile, and {found.slowdowns()[0]:.2f} times with one; "
-        f"measured with {found.requests:,} requests {means}. The runner needs "
+        f"measured with {found.requests:,} requests {means}. {_warming(found)}The runner needs "
         f"{found.client_cpu_s_per_request * 1e6:,.0f} µs of CPU a request"
     )
+
+
+def _warming(found: SideBySide) -> str:
+    """A sentence on the first requests, where they were tried."""
+    if found.tried != "containers":
+        return ""
+    return f"The first requests of an instance were answered {found.warming_s * 1e3:,.0f} ms later than at its rate. "
 
 
 def _warnings(job: Job, chances: Chances, question: Question) -> Iterator[str]:

@@ -6,8 +6,9 @@
     g        error of model and hardware speed, shared by the whole job                  (W, 1)
     h        instances of one type differ a little                                       (W, n)
     u        slowdown while 1 .. n instances share one machine (`jobs.sharing`); 1 on machines of their own   (n,)
+    w        how much later than at its rate an instance answers its first requests; 0 where not measured
 
-    makespan = max over instances of g h e, stretched by u       finish = start-up + makespan
+    makespan = max over instances of w + g h e, stretched by u        finish = start-up + makespan
     billed   = billed start-up + makespan        cost = n price / 3600 billed, for all instances end with the job
 
 ln g is z slower / 1.645 for a normal z > 0 and z faster / 1.645 below: 90 % of worlds lie in the plan's interval. A
@@ -48,6 +49,8 @@ class Job:
     billed_startup_s: Interval
     slowdowns: tuple[float, ...] | None = None
     """u; None: every instance is a machine of its own."""
+    warming_s: float = 0.0
+    """w"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def play_out(job: Job, chances: Chances) -> Worlds:
     slowness = slowness * np.exp(chances.instance_log_sd * errors.standard_normal((worlds, n)))
     alone_s = slowness * ends.end_s.reshape(worlds, n)
     end_s = alone_s if job.slowdowns is None else stretched(alone_s, job.slowdowns)
+    end_s = end_s + job.warming_s * (end_s > 0)
     z = starts.standard_normal(worlds)
     startup_s = _drawn(job.startup_s, z)
     return Worlds(
