@@ -38,14 +38,14 @@ from planner.campaign.points import Point, candidates, concurrency_ladder, recor
 from planner.container import Limits, open_container
 from planner.container.contract import Container
 from planner.demo.model import make_demo_model
-from planner.documents import read_document, write_document
+from planner.documents import read_document, replace, write_document
 from planner.interval import Interval
 from planner.planning.plan import Plan
 from planner.planning.recommend import recommend
 from planner.profiling.host import host_cpu_s, kept_off, read_host
 from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
-from planner.profiling.profile import Profile
+from planner.profiling.profile import Measurement, Profile
 from planner.profiling.replicates import repeat_interval
 from planner.records import inspect, repeated
 
@@ -304,6 +304,7 @@ def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
         yield f"intervals that hold the middle of another profile's, {kind}: {inside} of {pairs}"
     sessions = [one.profile.measurements for one in found]
     together = at_one_speed(*sessions)
+    yield f"plan's cost, the profiles brought to one speed of the CPUs: {_apart(costs_at_one_speed(found, together))}"
     for how, rows in (("", [row for session in sessions for row in session]), (", at one speed of the CPUs", together)):
         rates = defaultdict[Point, list[float]](list)
         for row in rows:
@@ -312,6 +313,17 @@ def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
         if gaps:
             most = f"{100 * statistics.median(gaps):.1f} % apart (median), {100 * gaps[-1]:.1f} % at most"
             yield f"such points lie {most}{how}"
+
+
+def costs_at_one_speed(found: Sequence[Recommendation], together: Sequence[Measurement]) -> list[float]:
+    """Dollars of the plans that the profiles would make with their rows of `together`, in order."""
+    rows, dataset = iter(together), repeated(inspect(Path("input")), REPEAT)
+    costs = []
+    for one in found:
+        own = tuple(itertools.islice(rows, len(one.profile.measurements)))
+        plan = recommend(replace(one.profile, measurements=own), dataset, deadline_s=DEADLINE_S, repeat=REPEAT)
+        costs.append(plan.estimate.cost_usd.mid)
+    return costs
 
 
 def report() -> str:

@@ -42,7 +42,8 @@ WORK: Final = {
         "import hashlib; block = bytes(10**6)\ndef work():\n for _ in range(20): hashlib.sha256(block).digest()"
     ),
     "walks objects": (
-        "rows = [{'a': i, 'b': str(i)} for i in range(200_000)]\ndef work(): sum(row['a'] + len(row['b']) for row in rows)"
+        "rows = [{'a': i, 'b': str(i)} for i in range(200_000)]\n"
+        "def work(): sum(row['a'] + len(row['b']) for row in rows)"
     ),
     "forest": (
         "from sklearn.datasets import load_digits; from sklearn.ensemble import RandomForestClassifier\n"
@@ -78,7 +79,7 @@ def sampled(seconds: float) -> Floats:
     while time.perf_counter() < end_s:
         time.sleep(EVERY_S)
         at_s = time.perf_counter()
-        loop_s(core_speed_sampler.WARMING)
+        loop_s(core_speed_sampler.ITERATIONS)
         rows.append((at_s, *(loop_s(turns) for turns in TURNS)))
     return np.array(rows)
 

@@ -1,10 +1,10 @@
 """What cold caches do to a short timing: ``python benchmarks/warm_caches.py [--rounds 2]``.
 
-The profiler times a loop of 50 us or more (`profiling/core_speed.py`) and a computation of some milliseconds
+The profiler times a loop of some 30 us (`profiling/core_speed.py`) and a computation of some milliseconds
 (`profiling/reference.py`), each after a pass that is not timed. Here both passes are timed on the last CPU beside
-several kinds of work there. In turn, for each kind, windows of 2 s with the loop timed 50 times a second:
+several kinds of work there. In turn, for each kind, windows of 2 s with the loop timed 100 times a second:
 
-    cold, warm         mean time of 1,000 turns: with the caches as the work leaves them, and in the pass that counts
+    cold, warm         mean time of the loop: with the caches as the work leaves them, and in the pass that counts
     spread             standard deviation, between all windows, of ln of a window's mean speed; part of it is the CPU's
     of kinds           the same between the means of the kinds of work
     of samples         of a window's mean, by the halves of its samples: every second one
@@ -78,14 +78,13 @@ def passes_s(timed: Callable[[], float]) -> tuple[float, float]:
 
 
 def window() -> Times:
-    """Seconds of 1,000 turns in the cold and the warm passes of one window: shape (2, samples)."""
+    """Seconds of the cold and the warm passes of one window: shape (2, samples)."""
     found = []
     end_s = time.perf_counter() + WINDOW_S
     while time.perf_counter() < end_s:
         time.sleep(core_speed_sampler.EVERY_S)
         found.append(passes_s(core_speed_sampler.loop_s))
-    turns = np.array([core_speed_sampler.WARMING, core_speed_sampler.ITERATIONS])
-    return np.asarray(np.array(found).T * 1e3 / turns[:, None])
+    return np.array(found).T
 
 
 def mean_speed(times_s: Times) -> Times:
@@ -108,7 +107,7 @@ def spreads(windows: Mapping[str, Sequence[Times]]) -> Iterator[tuple[str, Times
 def report(rounds: int, cpu: int) -> Iterator[str]:
     host = read_host()
     yield f"{host.cpu_model}, {host.logical_cpus} CPUs; {rounds} windows of {WINDOW_S:g} s beside each kind of work\n"
-    yield f"{'1,000 turns, us':<20}{'cold':>8}{'warm':>8}"
+    yield f"{'loop, us':<20}{'cold':>8}{'warm':>8}"
     os.sched_setaffinity(0, {cpu})
     windows: dict[str, list[Times]] = {name: [] for name in WORK}
     for _ in range(rounds):

@@ -2,7 +2,7 @@
 
 A virtual machine's CPU is often one of two threads of a core. Whenever a stranger computes on the other, code here runs
 at half the speed; that changes within milliseconds, and neither the hypervisor nor CPU accounting tells. A loop of some
-50 to 250 us, timed 50 times a second on the container's CPUs, does. Changes of the clock show in it as well.
+30 us, timed 100 times a second on the container's CPUs, does. Changes of the clock show in it as well.
 """
 
 import contextlib

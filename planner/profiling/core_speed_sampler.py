@@ -13,23 +13,22 @@ import time
 from array import array
 from itertools import cycle
 
-WARMING = 1_000
-"""Iterations that are not timed: 10 to 60 us."""
-ITERATIONS = 4_000
-"""50 to 250 us. Of 1,000 the time follows the CPU less closely (benchmarks.warm_caches); 8,000 would tell little more
-and take as much more of the CPU."""
-EVERY_S = 0.02
-"""With waking and warming, sampling takes 0.4 % of one CPU where the loop takes 50 us."""
+ITERATIONS = 1_000
+"""10 to 60 us: short beside the time in which a neighbour comes or goes. Of loops two to eight times as long the times
+follow the CPU's speed no more closely; of twice as many, a little (benchmarks.sampled_loop)."""
+EVERY_S = 0.01
+"""With the waking and the first pass, sampling takes 0.4 % of one CPU where the loop takes 13 us, four times that where
+it takes 60."""
 
 
 def loop_s() -> float:
     """CPU seconds of the loop, of which another program's turn on the CPU is no part.
 
-    A part of it goes first, untimed: caches are cold after waking, and how cold depends on what the container does. A
-    thousand turns took 15 to 27 us so beside five kinds of work and none, and 13 when warm (Emerald Rapids,
+    It goes through once untimed. Caches are cold after waking, and how cold depends on what the container does: the
+    first pass took 15 to 27 us beside five kinds of work and none, the second 13 (Emerald Rapids,
     benchmarks.warm_caches).
     """
-    for _ in range(WARMING):
+    for _ in range(ITERATIONS):
         pass
     began_s = time.thread_time()
     for _ in range(ITERATIONS):
