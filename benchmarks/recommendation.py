@@ -339,7 +339,7 @@ def report() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", type=Path, help="folder that holds what was measured, and goes on from it")
-    parser.add_argument("--time-budget", type=float, default=50.0, help="seconds of load of each profile")
+    parser.add_argument("--time-budget", type=float, default=55.0, help="seconds of load of each profile")
     parser.add_argument("--stop-after", type=float, default=math.inf, help="seconds; then nothing new is begun")
     parser.add_argument("--only", choices=("profiles", "grid"), help="this part alone")
     parser.add_argument("--report", action="store_true", help="measure nothing")
