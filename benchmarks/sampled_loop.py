@@ -6,7 +6,7 @@ piece of work and notes the CPU time of each. In windows of 2 s, of each loop:
 
     speed       standard deviation of ln of its mean speed in a window
     r           correlation with ln of the work's mean CPU time in the same window
-    slope       by how much the latter falls for each unit of the former
+    slope       change of the latter for each unit of the former
     left        standard deviation of ln of the work's CPU time, the speed known
 
 The more the machine's own speed changes meanwhile ("work"), the more the rows say. Output goes to

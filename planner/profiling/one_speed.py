@@ -35,9 +35,10 @@ the means beside five kinds of work and none, and within windows (48 of 2 s each
 RESIDUAL: Final = 0.7
 """Part of the machine's standard deviation between windows that stays: 0.30 to 0.44 of that of CPU seconds per request
 (four servers, 38 windows of 2 s each) with the best k of each; a profile of ten windows knows its k less well."""
-SENSITIVITY: Final = 1.1
+SENSITIVITY: Final = 0.7
 _SENSITIVITY_SD: Final = 0.35
-"""Prior of k; four servers had 0.63 to 1.36, by samples of the first pass, part of which was slow anyway."""
+"""Prior of k: 0.41 to 0.54 of four servers (benchmarks.unsteadiness, sampled half as often), 0.5 to 1.1 of three kinds
+of work (benchmarks.sampled_loop), on an Emerald Rapids. On an EPYC, by samples of cold caches: 0.63 to 1.36."""
 _MOST_SENSITIVE: Final = 1.5
 """Above what any of them had."""
 _SCATTER: Final = 0.07
