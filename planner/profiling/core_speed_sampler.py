@@ -17,8 +17,8 @@ ITERATIONS = 1_000
 """10 to 60 us: short beside the time in which a neighbour comes or goes. Of loops two to eight times as long the times
 follow the CPU's speed no more closely; of twice as many, a little (benchmarks.sampled_loop)."""
 EVERY_S = 0.01
-"""With the waking and the first pass, sampling takes 0.4 % of one CPU where the loop takes 13 us, four times that where
-it takes 60."""
+"""With the waking and the first pass, sampling takes 0.7 % of one CPU where the loop takes 13 us (one trial of ten
+seconds), more where it takes 60."""
 
 
 def loop_s() -> float:

@@ -32,7 +32,7 @@ FEWEST_WINDOWS: Final = 6
 ARTEFACT: Final = 0.015
 """Standard deviation of ln v between windows that says nothing: at most 0.011, 0.016 and 0.020 in three runs on an
 Emerald Rapids, of the means beside five kinds of work and none, which a drifting machine moves as well, and within
-windows (48 of 2 s each, benchmarks.warm_caches)."""
+windows (48 of 2 s each, benchmarks.warm_caches; in the first the loop was four times as long)."""
 RESIDUAL: Final = 0.7
 """Part of the machine's standard deviation between windows that stays: 0.30 to 0.44 of that of CPU seconds per request
 (four servers, 38 windows of 2 s each) with the best k of each; a profile of ten windows knows its k less well."""

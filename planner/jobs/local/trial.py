@@ -186,7 +186,7 @@ def _cut(
 
 def _counted(run: RunDocument, layout: _Layout) -> list[ObjectRow]:
     """Rows of the objects that do not warm up."""
-    return list(run.objects[layout.warming * len(run.instances) :])
+    return [row for own in _by_instance(run) for row in own[layout.warming :]]
 
 
 def _rate(run: RunDocument, layout: _Layout, in_flight: int) -> float:
