@@ -25,8 +25,9 @@ _DESCRIPTION: Final = np.dtype([("number", "<u2"), ("less_one", "<u2")])
 """Of each container: its place among those of the set, and how many integers it has, less one."""
 _BODY_AT: Final = np.dtype("<u4")
 """Of each container: where its body begins."""
-_BLOCK_BYTES: Final = 2**18
+_BLOCK_BYTES: Final = 3 * 2**17
 """So much is compared before it is packed: content and mask then stay in a core's second-level cache."""
+_ONE: Final = np.array(1, np.uint32)
 
 
 class DenseByteFinder:
@@ -45,21 +46,23 @@ class DenseByteFinder:
         body_at.view(_BODY_AT)[:] = range(header, len(self._stored), _CONTAINER_BYTES)
         self._less_one = described.view(_DESCRIPTION)["less_one"]
         self._words = self._others.view(np.uint64).reshape(count, -1)
+        self._counts = np.empty(self._words.shape, np.uint8)
         self._bits = count * _CONTAINER_BITS
         self._byte = np.array(byte, np.uint8)
         self._mask = np.empty(min(_BLOCK_BYTES, self._bits), np.bool_)
         self.size_bytes: Final = size_bytes
 
-    def places(self, content: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Ascending places of the byte in the content, which has the size that was said."""
+    def places(self, content: NDArray[np.uint8], offset: int) -> NDArray[np.int64]:
+        """Ascending places of the byte in the content, which begins at the offset and has the size that was said."""
         self._mark_others(content)
-        others = np.bitwise_count(self._words).sum(1, np.uint32)
-        if others.min() <= _MOST_LISTED:
-            return np.flatnonzero(content == self._byte)
-        np.subtract(others, 1, self._less_one, casting="unsafe")
+        np.bitwise_count(self._words, self._counts)
+        others = np.add.reduce(self._counts, 1, np.uint32)
+        if min(others.tolist()) <= _MOST_LISTED:
+            return np.flatnonzero(content == self._byte) + offset
+        self._less_one[:] = others - _ONE
         bitmap = BitMap.deserialize(self._stored.data)  # type: ignore[arg-type]  # typed bytes, takes any buffer
         bitmap.flip_inplace(0, self._bits)
-        return np.frombuffer(bitmap.to_array(), np.uint32).astype(np.int64)
+        return np.add(np.frombuffer(bitmap.to_array(), np.uint32), np.array(offset, np.int64))
 
     def _mark_others(self, content: NDArray[np.uint8]) -> None:
         """Set the bits of all other bytes. Bits beyond the content are set too, so that the complement lacks them."""

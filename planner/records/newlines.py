@@ -69,18 +69,16 @@ class LineFeedFinder:
         if size <= _SMALL_BYTES:
             return np.flatnonzero(content == _LINE_FEED) + (offset + 1)
         if self._word is None:
-            ends = self._places(content)
-            ends += offset + 1
+            ends = self._short_lines(content, offset)
         else:
             ends = _ends_in_words(self._packed(content), self._word, offset)
         self._word = _WORDS[bisect(_LINE_BYTES, size / max(len(ends), 1))]
         return ends
 
-    def _places(self, content: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Places of the line feeds where lines are short."""
+    def _short_lines(self, content: NDArray[np.uint8], offset: int) -> NDArray[np.int64]:
         if self._dense is None or self._dense.size_bytes != len(content):
             self._dense = DenseByteFinder(LINE_FEED, len(content))
-        return self._dense.places(content)
+        return self._dense.places(content, offset + 1)
 
     def _packed(self, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A bit for every byte, set for line feeds, and zeros up to whole words."""
