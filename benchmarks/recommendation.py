@@ -1,10 +1,11 @@
 """Whether a profile of at most a minute finds the best point, five times over: ``python benchmarks/recommendation.py``.
 
 The demo model (200 trees on digits, gunicorn, one CPU) is profiled PROFILES times, each in a fresh container, and the
-plan of the demo's job made of each. Then wrk (Debian package wrk), on the other CPU, loads every point that a profile
-may recommend, in shuffled order, and in ROUNDS - 1 more rounds those that reach NEAR of the best. Reported: what each
-recommended point lacks of that grid's best, how far the five predictions lie apart, and how often an interval holds the
-middle of another profile's.
+plan of the demo's job made of each. As with `planner profile`, a profile knows the CPUs' speed in those before it
+(planner.profiling.usual_speed), but in none else. Then wrk (Debian package wrk), on the other CPU, loads every point
+that a profile may recommend, in shuffled order, and in ROUNDS - 1 more rounds those that reach NEAR of the best.
+Reported: what each recommended point lacks of that grid's best, how far the five predictions lie apart, and how often
+an interval holds the middle of another profile's.
 
 A request that wrk's end cuts off counts half: `requests + min(c, workers) / 2` over the time. A cell during which other
 programs or the hypervisor took more than CALM of the machine's CPU time is measured again, ATTEMPTS times at most.
@@ -45,8 +46,9 @@ from planner.planning.recommend import recommend
 from planner.profiling.host import host_cpu_s, kept_off, read_host
 from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
-from planner.profiling.profile import Measurement, Profile
+from planner.profiling.profile import Profile
 from planner.profiling.replicates import repeat_interval
+from planner.profiling.usual_speed import with_usual_speed
 from planner.records import inspect, repeated
 
 RESULTS: Final = Path(__file__).parent / "results" / "recommendation.txt"
@@ -62,6 +64,8 @@ ATTEMPTS: Final = 3
 COMPLETIONS: Final = 30
 SHORTEST_S: Final = 2
 SAMPLE, ARCHIVE, GRID = Path("sample.jsonl"), Path("model.tar.gz"), Path("grid.jsonl")
+SPEEDS = Path("core-speeds.jsonl")
+"""What the profiles remember of each other, and of none before."""
 
 May: TypeAlias = Callable[[], bool]
 """Whether something new may be begun."""
@@ -117,6 +121,7 @@ def profiled(number: int, time_budget_s: float) -> None:
     measured = profile(
         opened(), payload=SAMPLE, content_type=JSON_LINES, accept=JSON_LINES, time_budget_s=time_budget_s
     )
+    measured = with_usual_speed(measured, SPEEDS)
     plan = recommend(measured, dataset, deadline_s=DEADLINE_S, repeat=REPEAT)
     wall_s = time.perf_counter() - began_s
     write_document(Path(f"plan-{number}.json"), plan)
@@ -304,7 +309,11 @@ def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
         yield f"intervals that hold the middle of another profile's, {kind}: {inside} of {pairs}"
     sessions = [one.profile.measurements for one in found]
     together = at_one_speed(*sessions)
-    yield f"plan's cost, the profiles brought to one speed of the CPUs: {_apart(costs_at_one_speed(found, together))}"
+    alone = [replace(one.profile, usual_speed=None) for one in found]
+    yield f"plan's cost, each profile at its own session's speed: {_apart(costs(alone))}"
+    rest = iter(together)
+    level = [replace(one, measurements=tuple(itertools.islice(rest, len(one.measurements)))) for one in alone]
+    yield f"plan's cost, all profiles brought to one speed of the CPUs: {_apart(costs(level))}"
     for how, rows in (("", [row for session in sessions for row in session]), (", at one speed of the CPUs", together)):
         rates = defaultdict[Point, list[float]](list)
         for row in rows:
@@ -315,15 +324,11 @@ def agreement_lines(found: Sequence[Recommendation]) -> Iterator[str]:
             yield f"such points lie {most}{how}"
 
 
-def costs_at_one_speed(found: Sequence[Recommendation], together: Sequence[Measurement]) -> list[float]:
-    """Dollars of the plans that the profiles would make with their rows of `together`, in order."""
-    rows, dataset = iter(together), repeated(inspect(Path("input")), REPEAT)
-    costs = []
-    for one in found:
-        own = tuple(itertools.islice(rows, len(one.profile.measurements)))
-        plan = recommend(replace(one.profile, measurements=own), dataset, deadline_s=DEADLINE_S, repeat=REPEAT)
-        costs.append(plan.estimate.cost_usd.mid)
-    return costs
+def costs(profiles: Sequence[Profile]) -> list[float]:
+    """Dollars of the plans that they make."""
+    dataset = repeated(inspect(Path("input")), REPEAT)
+    plans = [recommend(each, dataset, deadline_s=DEADLINE_S, repeat=REPEAT) for each in profiles]
+    return [plan.estimate.cost_usd.mid for plan in plans]
 
 
 def report() -> str:

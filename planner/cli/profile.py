@@ -19,7 +19,14 @@ from planner.cli.options import (
     output_options,
     stderr_console,
 )
-from planner.cli.profile_options import PLAN_CHOICE, asked_plan, plan_options, tuning_options
+from planner.cli.profile_options import (
+    PLAN_CHOICE,
+    asked_plan,
+    at_asked_speed,
+    plan_options,
+    speed_option,
+    tuning_options,
+)
 from planner.documents import refuse_unwritable
 
 if TYPE_CHECKING:
@@ -158,6 +165,7 @@ A session that was interrupted is gone on from by the same command with --resume
     is_flag=True,
     help="With --compare: the container may have been rebuilt, that is have other content under the same name.",
 )
+@speed_option
 @click.option("--resume", is_flag=True, help="Go on from the points that the --output file of a killed session holds.")
 @output_options
 def command(
@@ -169,6 +177,7 @@ def command(
     time_budget: float,
     tune: "dict[str, tuple[str, ...]]",
     tune_trials: int,
+    usual_speed: bool,
     output: Path | None,
     format_: OutputFormat,
     **others: Any,
@@ -223,7 +232,7 @@ def command(
     with shown_progress(console) as progress:
         session["progress"] = progress
         if old_path is not None:
-            _compared(old_path, container, {**session, "rebuilt": rebuilt}, format_)
+            _compared(old_path, container, {**session, "rebuilt": rebuilt}, format_, usual_speed=usual_speed)
             return
         if tune:
             from planner.campaign.tuned import profile_tuned
@@ -237,6 +246,7 @@ def command(
             from planner.campaign.profiler import profile
 
             document = profile(container, question=question, **session)
+    document = at_asked_speed(document, usual_speed=usual_speed)
 
     def rendered() -> "RenderableType":
         from planner.report.profile import render
@@ -271,14 +281,16 @@ def _check_usage(
         )
 
 
-def _compared(old_path: Path, container: "Container", session: dict[str, Any], format_: OutputFormat) -> None:
+def _compared(
+    old_path: Path, container: "Container", session: dict[str, Any], format_: OutputFormat, *, usual_speed: bool
+) -> None:
     """Measure the old profile's points again and show what changed."""
     from planner.campaign.compare import profile_again
-    from planner.documents import read_document
+    from planner.documents import read_document, write_document
     from planner.profiling.profile import Profile
 
     old = read_document(old_path, Profile)
-    _, comparison = profile_again(container, old, str(old_path), **session)
+    new, comparison = profile_again(container, old, str(old_path), **session)
 
     def rendered() -> "RenderableType":
         from planner.report.profile_comparison import render
@@ -286,5 +298,7 @@ def _compared(old_path: Path, container: "Container", session: dict[str, Any], f
         return render(comparison)
 
     emit(comparison, rendered, output=None, format_=format_)
+    new = at_asked_speed(new, usual_speed=usual_speed)
     if session["output"] is not None:
+        write_document(session["output"], new)
         stderr_console().print(f"The new profile is written to {session['output']}", markup=False)

@@ -10,6 +10,7 @@ from planner.cli.options import DURATION
 
 if TYPE_CHECKING:
     from planner.campaign.deciding import Question
+    from planner.profiling.profile import Profile
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -95,3 +96,28 @@ def tuning_options(command: C) -> C:
         "loading it for a tenth of the time budget; repeatable. The profile is then measured under the best setting. "
         "Goes on after a kill with --resume.",
     )(command)
+
+
+def speed_option(command: C) -> C:
+    """Add ``--usual-speed/--this-speed``, for `at_asked_speed`."""
+    return click.option(
+        "--usual-speed/--this-speed",
+        "usual_speed",
+        default=True,
+        show_default=True,
+        help="Let predictions bring the rates to the mean speed that this machine's CPUs had in your sessions of 30 "
+        "days with this container, sample and limits, or leave them at this session's: a shared machine is faster "
+        "in some minutes than in others. Speeds are kept in core-speeds.jsonl in your state folder "
+        "(XDG_STATE_HOME/batch-transform-planner).",
+    )(command)
+
+
+def at_asked_speed(profile: "Profile", *, usual_speed: bool) -> "Profile":
+    """The profile, with the usual speed of the CPUs unless that is not wanted."""
+    if not usual_speed:
+        return profile
+    from platformdirs import user_state_path
+
+    from planner.profiling.usual_speed import with_usual_speed
+
+    return with_usual_speed(profile, user_state_path("batch-transform-planner") / "core-speeds.jsonl")

@@ -1,7 +1,7 @@
 """Profile -> arrays: one row per measured point, replicates merged, each with its noise on the log scale.
 
-Rates are those at one speed of the CPUs (planner.profiling.one_speed) and without other programs on the machine, as far
-as CPU accounting tells (planner.performance.contention).
+Rates are those at one speed of the CPUs (planner.profiling.one_speed), the usual one where that is known, and without
+other programs on the machine, as far as CPU accounting tells (planner.performance.contention).
 
 symbol   meaning                                              unit
 b        records per request                                  1
@@ -102,7 +102,8 @@ def points_of(profile: Profile) -> Points:
             f"least {FEWEST_POINTS}: measure two values of each or more, for instance "
             "planner profile ... --time-budget 60s"
         )
-    rows = at_one_speed([row for group in groups.values() for row in group])
+    faster = 0.0 if profile.usual_speed is None else profile.usual_speed.faster
+    rows = at_one_speed([row for group in groups.values() for row in group], faster=faster)
     cost = _stolen(profile, rows)
     position = iter(range(len(rows)))
     places = [[next(position) for _ in group] for group in groups.values()]

@@ -40,35 +40,35 @@ SENSITIVITY: Final = 0.7
 _SENSITIVITY_SD: Final = 0.35
 """Prior of k: 0.41 to 0.54 of four servers (benchmarks.unsteadiness, sampled half as often), 0.5 to 1.1 of three kinds
 of work (benchmarks.sampled_loop), on an Emerald Rapids. On an EPYC, by samples of cold caches: 0.63 to 1.36."""
+_SEVERAL_BUSY: Final = 0.5
+"""CPUs busy beyond the first, from which they are several and not one that was counted a little too long."""
 _MOST_SENSITIVE: Final = 1.5
 """Above what any of them had."""
 _SCATTER: Final = 0.07
 """Standard deviation of ln CPU seconds per record about the fit, for the weight of the prior."""
 
 
-def at_one_speed(*sessions: Sequence[Measurement]) -> list[Measurement]:
-    """The rows of the sessions brought to their common speed, in order.
+def at_one_speed(*sessions: Sequence[Measurement], faster: float = 0.0) -> list[Measurement]:
+    """The rows of the sessions brought to their common speed, in order; to one exp(faster) times lower, if said.
 
-    Unchanged are those without a speed, and all on a steady machine. A row that was brought there has no `core_speed`
-    any more, and less is `unexplained`.
+    Unchanged are those without a speed, and all on a steady machine, but for `faster`, which all follow. A row that
+    was brought there has no `core_speed` any more, and less is `unexplained`.
     """
     rows = [row for session in sessions for row in session]
     session_of = np.repeat(np.arange(len(sessions)), [len(session) for session in sessions])
     known = [place for place, row in enumerate(rows) if row.core_speed]
-    found = list(rows)
-    if len(known) < FEWEST_WINDOWS:
-        return found
     seen = [rows[place] for place in known]
-    off = _unexplained(seen)
+    off = _unexplained(seen) if len(seen) >= FEWEST_WINDOWS else np.zeros(1)
     spread = float(np.std(off))
     if spread <= ARTEFACT:
-        return found
+        return [_moved(row, SENSITIVITY * faster, row.unexplained) for row in rows] if faster else rows
     believed = 1 - (ARTEFACT / spread) ** 2
     off *= believed
     slope = _sensitivity(seen, off, session_of[known])
+    found = [_moved(row, slope * faster, row.unexplained) for row in rows] if faster else list(rows)
     left = math.sqrt(1 - believed * (1 - RESIDUAL**2))
     for place, row, each in zip(known, seen, off.tolist(), strict=True):
-        found[place] = _moved(row, slope * each, left)
+        found[place] = _moved(row, slope * (each + faster), left)
     return found
 
 
@@ -82,10 +82,34 @@ def at_mean_speed(windows: Sequence[Measurement]) -> tuple[list[Measurement], fl
     return moved, math.exp(middle)
 
 
+def speed_of(rows: Sequence[Measurement]) -> float | None:
+    """Mean speed of the CPUs in the rows while one is busy, in iterations per CPU second; None where none has a speed.
+
+    The geometric mean; where the container keeps several busy, which slow each other, a line's value at one of them, so
+    that it does not matter which points were measured.
+    """
+    seen = [row for row in rows if row.core_speed]
+    if not seen:
+        return None
+    logs, beside_itself = _logs(seen), _beside_itself(seen)
+    if beside_itself.max() < _SEVERAL_BUSY:
+        return math.exp(logs.mean())
+    design = np.column_stack([np.ones(len(seen)), beside_itself])
+    return math.exp(np.linalg.lstsq(design, logs, rcond=None)[0][0])
+
+
 def _unexplained(rows: Sequence[Measurement]) -> NDArray[np.float64]:
     """Of each row its d: shape (rows,)."""
-    beside_itself = np.array([max(0.0, (row.cpus_busy or 0.0) - 1.0) for row in rows])
-    return _less(np.log([row.core_speed or math.nan for row in rows]), beside_itself[:, None])
+    return _less(_logs(rows), _beside_itself(rows)[:, None])
+
+
+def _logs(rows: Sequence[Measurement]) -> NDArray[np.float64]:
+    return np.log([row.core_speed or math.nan for row in rows])
+
+
+def _beside_itself(rows: Sequence[Measurement]) -> NDArray[np.float64]:
+    """CPUs that the container kept busy beyond the first: shape (rows,)."""
+    return np.array([max(0.0, (row.cpus_busy or 0.0) - 1.0) for row in rows])
 
 
 def _sensitivity(rows: Sequence[Measurement], off: NDArray[np.float64], session: NDArray[np.int64]) -> float:

@@ -258,6 +258,22 @@ class LoadGenerator(Value, frozen=True, kw_only=True):
     """Median latency against the null server: the floor below which nothing can be told apart."""
 
 
+class UsualSpeed(Value, frozen=True, kw_only=True):
+    """The speed of the container's CPUs over several sessions like this one (`planner.profiling.usual_speed`)."""
+
+    core_speed: float
+    """Geometric mean, in iterations of the sampled loop per CPU second."""
+    session_core_speed: float
+    """This session's own."""
+    sessions: int
+    """How many, this one included."""
+
+    @property
+    def faster(self) -> float:
+        """By how much ln of this session's speed exceeds that of the usual one."""
+        return math.log(self.session_core_speed / self.core_speed)
+
+
 class Profile(Document, frozen=True, kw_only=True, tag="profile"):
     """Measurements of one container on one host with one sample."""
 
@@ -274,6 +290,8 @@ class Profile(Document, frozen=True, kw_only=True, tag="profile"):
     idle_memory_bytes: int | None = None
     load_generator: LoadGenerator | None = None
     measurements: tuple[Measurement, ...]
+    usual_speed: UsualSpeed | None = None
+    """What predictions bring the measured rates to; None: they stay at this session's mean speed."""
     bodies: tuple[BodyProbe, ...] = ()
     """Ever larger bodies, each sent alone once."""
     largest_body_bytes: int | None = None

@@ -1,7 +1,8 @@
 """A profile as people read it: what was measured on what, one row per point, what to be wary of."""
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from planner.container.contract import ContainerDescription
@@ -22,7 +23,7 @@ def render(profile: Profile) -> "RenderableType":
     parts: list[RenderableType] = [_facts(profile), Text(), _points(profile)]
     if profile.measurements:
         parts += [Text(), Text(_best(profile))]
-    parts += [Text(line) for line in (*_largest_body(profile), *_tuning(profile))]
+    parts += [Text(line) for line in (*_largest_body(profile), *_usual_speed(profile), *_tuning(profile))]
     warnings = [*profile.warnings, *_row_warnings(profile)]
     if not profile.complete:
         warnings.insert(0, "this profile is not complete: go on from it with --resume")
@@ -62,6 +63,17 @@ def _largest_body(profile: Profile) -> list[str]:
         line += f" (answered with {show_bytes(largest.response_bytes)} in {show_seconds(largest.latency_s)}{peak})"
     refused = profile.refused_body_bytes
     return [line + (f"; refused: {show_bytes(refused)}" if refused is not None else "; none was refused")]
+
+
+def _usual_speed(profile: Profile) -> Iterator[str]:
+    """How this session's speed compares with the usual one, where there were others."""
+    usual = profile.usual_speed
+    if usual is not None and usual.sessions > 1:
+        faster = math.expm1(usual.faster)
+        yield (
+            f"Usual speed: the CPUs ran {abs(faster):.1%} {'faster' if faster > 0 else 'slower'} than on average in "
+            f"{usual.sessions} sessions like this one; predictions are for that average, the rates here as measured"
+        )
 
 
 def _tuning(profile: Profile) -> list[str]:

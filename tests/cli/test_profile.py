@@ -96,6 +96,27 @@ def test_settings_are_tried_and_the_profile_is_measured_under_the_best(sample: P
     assert "Tuned: ANSWERS=3" in result.stdout
 
 
+def test_sessions_alike_share_the_usual_speed_of_the_cpus(sample: Path, tmp_path: Path) -> None:
+    script, output = tmp_path / "serve.py", tmp_path / "profile.json"
+    script.write_text(_SLOW_UNLESS_THREE)
+    options = ["--command", f"{sys.executable} {script}", "--payload", str(sample), "--time-budget", "2s"]
+    options += ["--records-per-request", "4", "--concurrency", "1,2", "-o", str(output)]
+    found = []
+    for more in ([], ["--resume"], ["--this-speed"], []):
+        result = CliRunner().invoke(command, [*options, *more])
+        assert result.exit_code == 0, result.output
+        found.append(read_document(output, Profile).usual_speed)
+    first, resumed, own, second = found
+    assert first is not None
+    assert first.sessions == 1
+    assert resumed == first
+    assert own is None
+    assert second is not None
+    if second.sessions == 2:  # a machine that was much slower a moment ago counts as another
+        assert second.session_core_speed != second.core_speed
+        assert "on average in 2 sessions like this one" in " ".join(result.stdout.split())
+
+
 _SLOW_UNLESS_THREE = """
 import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

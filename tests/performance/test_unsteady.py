@@ -10,7 +10,7 @@ from planner.documents import replace
 from planner.interval import Interval
 from planner.performance import PerformanceModel
 from planner.performance.predicting import predict
-from planner.profiling.profile import REPEATABILITY, Profile
+from planner.profiling.profile import REPEATABILITY, Profile, UsualSpeed
 from planner.profiling.reference import unsteadiness
 from tests.performance.synthetic import on_the_host, prefork, synthetic_profile
 
@@ -90,3 +90,15 @@ def test_a_prediction_says_what_the_machine_did_and_that_of_a_quiet_one_does_not
     quiet = predict(synthetic_profile(prefork()), records_per_request=64, concurrency=4)
     assert not any("speed changed" in warning for warning in quiet.warnings)
     assert next(term.value for term in quiet.terms if term.name == "session error") == 0
+
+
+def test_a_session_faster_than_usual_promises_the_usual() -> None:
+    """All its windows had CPUs of one speed, 4 % above that of ten sessions."""
+    profile = synthetic_profile(prefork())
+    profile = replace(profile, measurements=tuple(replace(row, core_speed=2.6e7) for row in profile.measurements))
+    usual = replace(profile, usual_speed=UsualSpeed(core_speed=2.5e7, session_core_speed=2.6e7, sessions=10))
+    own, brought = (
+        on_the_host(PerformanceModel.fit(each), HELD_OUT).throughput_records_per_s.mid for each in (profile, usual)
+    )
+    assert np.all(brought < 0.985 * own)
+    assert np.all(brought > 0.96 * own)

@@ -8,7 +8,7 @@ import pytest
 
 from planner.campaign.points import Point
 from planner.documents import replace
-from planner.profiling.one_speed import ARTEFACT, FEWEST_WINDOWS, RESIDUAL, at_mean_speed, at_one_speed
+from planner.profiling.one_speed import ARTEFACT, FEWEST_WINDOWS, RESIDUAL, at_mean_speed, at_one_speed, speed_of
 from planner.profiling.profile import Measurement
 from planner.profiling.replicates import merged
 from tests.campaign.surfaces import plateau, row
@@ -155,3 +155,47 @@ def test_windows_of_one_point_merge_at_their_mean_speed() -> None:
     assert one.repeat_log_sd < 0.75 * blind.repeat_log_sd
     assert blind.core_speed is None
     assert at_mean_speed([slow, replace(fast, core_speed=None)])[1] is None
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.2])
+def test_windows_are_brought_to_a_lower_speed_as_a_whole(sd: float) -> None:
+    rows = windows(sd=sd)
+    usual, slower = at_one_speed(rows), at_one_speed(rows, faster=0.1)
+    moves = [
+        math.log(a.throughput_records_per_s / b.throughput_records_per_s) for a, b in zip(slower, usual, strict=True)
+    ]
+    assert np.ptp(moves) < 1e-9
+    assert -0.1 < moves[0] < -0.05
+    assert slower[0].unexplained == usual[0].unexplained
+    assert slower[0].cpus_busy == pytest.approx(usual[0].cpus_busy)
+
+
+def test_windows_without_a_speed_follow_the_others_of_their_session() -> None:
+    rows = [replace(windows(sd=0)[0], core_speed=None), *windows(sd=0)[1:]]
+    ratios = [
+        after.throughput_records_per_s / before.throughput_records_per_s
+        for before, after in zip(rows, at_one_speed(rows, faster=0.05), strict=True)
+    ]
+    assert ratios == pytest.approx([ratios[0]] * len(rows))
+    assert ratios[0] < 0.98
+
+
+def test_a_session_s_speed_does_not_depend_on_how_busy_its_points_were() -> None:
+    def slowing(points: list[Point]) -> list[Measurement]:
+        """Of two hardware threads of one core."""
+        return [
+            window(
+                point,
+                plateau(point),
+                busy := min(point.concurrency, 2),
+                SPEED * math.exp(-0.5 * (busy - 1)),
+                0.02,
+            )
+            for point in points
+        ]
+
+    assert speed_of(slowing(POINTS)) == pytest.approx(SPEED)
+    assert speed_of(slowing(POINTS[1:] * 2)) == pytest.approx(SPEED)
+    alone = [window(POINTS[0], 100.0, 1.0 + noise, SPEED, 0.02) for noise in (0.0, 0.01, 0.03)]
+    assert speed_of(alone) == pytest.approx(SPEED)
+    assert speed_of([replace(one, core_speed=None) for one in alone]) is None
