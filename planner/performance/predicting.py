@@ -97,7 +97,7 @@ def predict(
         bottleneck=BOTTLENECKS[int(columns.bottleneck)],
         extrapolated=bool(columns.extrapolated) or _more_cpus(model, place) is not None,
         regime=_regime(model, records_per_request, concurrency, place),
-        terms=_terms(model, float(records_per_request), float(concurrency), place),
+        terms=_terms(model, profile, float(records_per_request), float(concurrency), place),
         warnings=_warnings(model, profile, place),
     )
 
@@ -179,9 +179,11 @@ def _regime(model: PerformanceModel, records: float, concurrency: float, place: 
     return words
 
 
-def _terms(model: PerformanceModel, records: float, concurrency: float, place: _Place) -> tuple[Term, ...]:
+def _terms(
+    model: PerformanceModel, profile: Profile, records: float, concurrency: float, place: _Place
+) -> tuple[Term, ...]:
     """S, Q and its parts on the target, what they come to, the loads and the errors behind the interval."""
-    rows = [*_law_terms(model, records, concurrency, place), *_interval_terms(model)]
+    rows = [*_law_terms(model, records, concurrency, place), *_speed_terms(profile), *_interval_terms(model)]
     return tuple(Term(name=name, value=float(value), unit=unit, meaning=text) for name, value, unit, text in rows)
 
 
@@ -203,12 +205,7 @@ def _law_terms(model: PerformanceModel, records: float, concurrency: float, plac
         ("cpu limit", times.cpu_s, "s", "between completions when the CPUs are full"),
         ("worker limit", times.slots_s, "s", "between completions when every worker is busy; 0: workers not known"),
         ("serial limit", times.serial_s, "s", "between completions, which no more CPUs or workers shorten"),
-        (
-            "sharpness",
-            host.sharpness,
-            "",
-            "how abruptly the largest limit sets in; 1: gradually",
-        ),
+        ("sharpness", host.sharpness, "", "how abruptly the largest limit sets in; 1: gradually"),
         ("law", law, "records/s", "what these come to"),
         ("correction", shift, "%", "what points measured nearby show above or below the law"),
         ("like concurrency", np.exp(ln_like), "", "in flight on the profiled host, to load it as much"),
@@ -232,13 +229,16 @@ def _interval_terms(model: PerformanceModel) -> list[_Row]:
             "%",
             "shared by all points, standard deviation: the machine's own",
         ),
-        (
-            "interval factor",
-            factor,
-            "",
-            "half width in the standard deviations that the fit claims",
-        ),
+        ("interval factor", factor, "", "half width in the standard deviations that the fit claims"),
     ]
+
+
+def _speed_terms(profile: Profile) -> list[_Row]:
+    usual = profile.usual_speed
+    if usual is None or usual.sessions == 1:
+        return []
+    text = f"of the CPUs over {usual.sessions} sessions against this one's, to which rates were brought first"
+    return [("usual speed", 100 * np.expm1(-usual.faster), "%", text)]
 
 
 def disturbance(model: PerformanceModel) -> Iterator[str]:

@@ -10,7 +10,7 @@ from planner.errors import RecordFormatError
 from planner.records.dataset import CompressionType, SplitType
 from planner.records.policy import ASSUMED, BlankLines, CuttingPolicy
 
-CHUNK_BYTES: Final = 3 * 2**17 if second_level_cache_bytes() >= 2**20 else 2**20
+CHUNK_BYTES: Final = 5 * 2**16 if second_level_cache_bytes() >= 2**20 else 2**20
 """How much is read at once: large enough to hide some twenty calls and, where that may be, with a mask of the same size
 within a core's second-level cache."""
 _FIRST_BYTES: Final = 2**16

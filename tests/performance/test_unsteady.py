@@ -102,3 +102,6 @@ def test_a_session_faster_than_usual_promises_the_usual() -> None:
     )
     assert np.all(brought < 0.985 * own)
     assert np.all(brought > 0.96 * own)
+    told = predict(usual, records_per_request=8, concurrency=2).terms
+    assert [round(term.value, 1) for term in told if term.name == "usual speed"] == [-3.8]
+    assert not [term for term in predict(profile, records_per_request=8, concurrency=2).terms if "usual" in term.name]
