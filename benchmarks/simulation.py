@@ -47,6 +47,7 @@ from planner.records.dataset import BatchStrategy
 from planner.records.scan import inspect
 
 SERVERS = Path(__file__).with_name("servers")
+RESULTS = Path(__file__).parent / "results" / "simulation.json"
 CHOSEN = ("waiting", "places", "prefork", "forest", "kernel", "cache")
 ANY_SEED = (
     "import random, runpy, sys; Seeded = random.Random; random.Random = lambda *_: Seeded(); "
@@ -248,8 +249,8 @@ def show(row: Row) -> None:
     print("  ".join(cells), flush=True)
 
 
-def against_runs(servers: list[str], *, budget_s: float, seconds: float, output: Path | None) -> None:
-    stored = [] if output is None or not output.exists() else json.loads(output.read_text())
+def against_runs(servers: list[str], *, budget_s: float, seconds: float, output: Path) -> None:
+    stored = json.loads(output.read_text()) if output.exists() else []
     rows = [msgspec.convert(row, Row) for row in stored if row["server"] not in servers]
     for name in servers:
         keeps = keeps_connections(name)
@@ -267,8 +268,7 @@ def against_runs(servers: list[str], *, budget_s: float, seconds: float, output:
             for shape in SHAPES:
                 rows.append(job(name, measured, shape, folder, seconds=seconds, keeps=keeps))
                 show(rows[-1])
-                if output is not None:
-                    output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+                output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     columns = {
         "error": [row.error for row in rows],
         "stand-ins": [row.stand_ins_s / row.truth_s - 1 for row in rows],
@@ -287,7 +287,7 @@ def main() -> None:
     parser.add_argument("servers", nargs="*", default=list(CHOSEN))
     parser.add_argument("--budget-s", type=float, default=20.0, help="of each profile")
     parser.add_argument("--seconds", type=float, default=6.0, help="that an evenly divided job would take")
-    parser.add_argument("--output", type=Path, help="rows as JSON; those of other servers in it are kept")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="rows as JSON; those of other servers are kept")
     asked = parser.parse_args()
     against_runs(asked.servers, budget_s=asked.budget_s, seconds=asked.seconds, output=asked.output)
 
