@@ -103,9 +103,9 @@ def _row_warnings(profile: Profile) -> list[str]:
             groups.setdefault(re.sub(r"[\d.,]+", "", warning), []).append((index, warning))
     texts = []
     for found in groups.values():
-        rows = ", ".join(str(index) for index, _ in found)
+        rows = ", ".join(str(index) for index in dict.fromkeys(index for index, _ in found))
         first = found[0][1]
-        texts.append(f"row {rows}: {first}" if len(found) == 1 else f"rows {rows}: {first} (row {found[0][0]})")
+        texts.append(f"rows {rows}: {first} (row {found[0][0]})" if "," in rows else f"row {rows}: {first}")
     return texts
 
 

@@ -5,7 +5,7 @@ from rich.console import Console
 from planner.container.contract import ContainerDescription, Limits
 from planner.documents import replace
 from planner.interval import Interval
-from planner.profiling.profile import Host, LoadGenerator, Measurement, Payload, Profile
+from planner.profiling.profile import Host, LoadGenerator, Measurement, Payload, Profile, UsualSpeed
 from planner.report.profile import render
 
 ROW = Measurement(
@@ -90,3 +90,15 @@ def test_warnings_that_differ_in_numbers_only_are_told_once() -> None:
     assert "Warning: rows 1, 2: disturbed by 1 % (row 1)" in text
     assert "Warning: beware" in text
     assert "--resume" in text
+
+
+def test_a_row_with_two_remarks_that_differ_in_numbers_is_named_once() -> None:
+    """Its windows had one each."""
+    text = shown(replace(PROFILE, measurements=(replace(ROW, warnings=("only 7 requests", "only 8 requests")),)))
+    assert "Warning: row 1: only 7 requests" in text
+
+
+def test_how_a_session_s_speed_compares_with_earlier_ones_is_told() -> None:
+    slower = UsualSpeed(core_speed=1.0e8, session_core_speed=0.98e8, sessions=3)
+    assert "the CPUs ran 2.0% slower than on average in 3 sessions" in told(replace(PROFILE, usual_speed=slower))
+    assert "Usual speed" not in shown(replace(PROFILE, usual_speed=replace(slower, sessions=1)))
