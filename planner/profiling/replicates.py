@@ -39,6 +39,7 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
     """One measurement made of one point's windows, in order; the first, where there is no other."""
     if len(windows) == 1:
         return windows[0]
+    told = {few_completions(row) for row in windows}  # as the warnings have it, which do not move
     windows, core_speed = at_mean_speed(windows)
     logs = [math.log(row.throughput_records_per_s) for row in windows]
     weights = _weights(logs, [row.repeat_log_sd for row in windows])
@@ -52,7 +53,6 @@ def merged(windows: Sequence[Measurement]) -> Measurement:
     requests = sum(row.requests for row in windows)
     first, seconds = windows[0], sum(row.duration_s for row in windows)
     duration_s = requests * first.records_per_request / mid
-    told = {few_completions(row) for row in windows}
     texts = [text for row in windows for text in row.warnings if text not in told]
     row = replace(
         first,

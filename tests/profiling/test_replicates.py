@@ -96,6 +96,17 @@ def test_the_warning_of_few_completions_goes_when_windows_together_know_enough()
     assert merged([replace(few, warnings=(told, "another"))] * 8).warnings == ("another",)
 
 
+def test_the_warning_of_few_completions_is_told_once_of_windows_at_two_speeds() -> None:
+    rows = [
+        replace(window(rate, log_sd=0.1), requests=6, cpu_s=2.0, core_speed=speed)
+        for rate, speed in ((1000, 2e7), (1300, 2.5e7))
+    ]
+    rows = [replace(one, warnings=(few_completions(one) or "",)) for one in rows]
+    one = merged(rows)
+    assert one.warnings == (few_completions(one),)
+    assert "only 12 requests" in one.warnings[0]
+
+
 def test_warnings_that_differ_in_their_numbers_only_are_told_once() -> None:
     first = replace(window(1000), warnings=("disturbed: others took 20% meanwhile", "another"))
     second = replace(window(1000), warnings=("disturbed: others took 31% meanwhile",))
