@@ -89,9 +89,9 @@ def _with_file_options(error: click.UsageError) -> click.UsageError:
     options = [option for option in error.ctx.command.params if isinstance(option, click.Option)]
     files = [option for option in options if isinstance(option.type, click.Path)]
     read = [option.opts[-1] for option in files if not (option.help or "").startswith("Write")]
-    if read:
-        error.message = f"{error.message}. Files are given by options here: {', '.join(read)}."
-    return error
+    if not read:
+        return error
+    return click.UsageError(f"{error.message}. Files are given by options here: {', '.join(read)}.", error.ctx)
 
 
 def _end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
