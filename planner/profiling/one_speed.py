@@ -40,10 +40,10 @@ SENSITIVITY: Final = 0.7
 _SENSITIVITY_SD: Final = 0.35
 """Prior of k: 0.41 to 0.54 of four servers (benchmarks.unsteadiness, sampled half as often), 0.5 to 1.1 of three kinds
 of work (benchmarks.sampled_loop), on an Emerald Rapids. On an EPYC, by samples of cold caches: 0.63 to 1.36."""
-_SEVERAL_BUSY: Final = 0.5
-"""CPUs busy beyond the first, from which they are several and not one that was counted a little too long."""
 _MOST_SENSITIVE: Final = 1.5
 """Above what any of them had."""
+_SEVERAL_BUSY: Final = 0.5
+"""CPUs busy beyond the first, from which they are several and not one that was counted a little too long."""
 _SCATTER: Final = 0.07
 """Standard deviation of ln CPU seconds per record about the fit, for the weight of the prior."""
 
