@@ -2,7 +2,7 @@
 
 The demo model (200 trees on digits, gunicorn, one CPU) is profiled PROFILES times, each in a fresh container, and the
 plan of the demo's job made of each. As with `planner profile`, a profile knows the CPUs' speed in those before it
-(planner.profiling.usual_speed), but in none else. Then wrk (Debian package wrk), on the other CPU, loads every point
+(planner.campaign.usual_speed), but in none else. Then wrk (Debian package wrk), on the other CPU, loads every point
 that a profile may recommend, in shuffled order, and in ROUNDS - 1 more rounds those that reach NEAR of the best.
 Reported: what each recommended point lacks of that grid's best, how far the five predictions lie apart, and how often
 an interval holds the middle of another profile's.
@@ -36,6 +36,7 @@ from wrk import load
 from planner.campaign import profile
 from planner.campaign.bench import point_of
 from planner.campaign.points import Point, candidates, concurrency_ladder, records_ladder
+from planner.campaign.usual_speed import with_usual_speed
 from planner.container import Limits, open_container
 from planner.container.contract import Container
 from planner.demo.model import make_demo_model
@@ -48,7 +49,6 @@ from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
 from planner.profiling.profile import Profile
 from planner.profiling.replicates import repeat_interval
-from planner.profiling.usual_speed import with_usual_speed
 from planner.records import inspect, repeated
 
 RESULTS: Final = Path(__file__).parent / "results" / "recommendation.txt"

@@ -15,7 +15,7 @@ import msgspec
 
 from planner.documents import replace
 from planner.errors import DocumentError, ProfileError
-from planner.profiling.profile import Trial, Tuning
+from planner.profiling.tuning import Trial, Tuning
 
 if TYPE_CHECKING:
     import optuna

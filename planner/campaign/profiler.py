@@ -22,8 +22,9 @@ from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off, read_host
 from planner.profiling.one_speed import at_one_speed
 from planner.profiling.payloads import Sample, read_sample
-from planner.profiling.profile import BestPoint, Host, Measurement, Profile, Tuning
+from planner.profiling.profile import BestPoint, Host, Measurement, Profile
 from planner.profiling.reference import drift_notice
+from planner.profiling.tuning import Tuning
 from planner.records.dataset import SplitType
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from planner.errors import (
 from planner.profiling.checks import divisible
 from planner.profiling.host import kept_off
 from planner.profiling.payloads import Sample
-from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile, Trial
+from planner.profiling.profile import Host, LoadGenerator, Measurement, Profile
+from planner.profiling.tuning import Trial
 
 OpenContainer: TypeAlias = Callable[[Mapping[str, str]], Container]
 """Environment variables to add to those that were given -> the container, not yet started."""

@@ -82,18 +82,6 @@ def root() -> None:
     """
 
 
-def _with_file_options(error: click.UsageError) -> click.UsageError:
-    """The error, which names the command's options for files to read where one was given without."""
-    if error.ctx is None or "unexpected extra argument" not in error.message:
-        return error
-    options = [option for option in error.ctx.command.params if isinstance(option, click.Option)]
-    files = [option for option in options if isinstance(option.type, click.Path)]
-    read = [option.opts[-1] for option in files if not (option.help or "").startswith("Write")]
-    if not read:
-        return error
-    return click.UsageError(f"{error.message}. Files are given by options here: {', '.join(read)}.", error.ctx)
-
-
 def _end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Let `kill` unwind like Ctrl-C, so that containers are stopped and temporary files removed."""
     raise KeyboardInterrupt
@@ -108,7 +96,7 @@ def main() -> NoReturn:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        (_with_file_options(error) if isinstance(error, click.UsageError) else error).show()
+        error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as interruption:
         notes = getattr(interruption.__cause__ or interruption, "__notes__", ())  # click raises its own from Python's

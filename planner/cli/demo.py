@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from planner.cli.options import DURATION, OutputFormat, emit, output_options, stderr_console, stdout_console
-from planner.cli.profile import shown_progress
+from planner.cli.session_progress import shown_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

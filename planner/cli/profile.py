@@ -1,7 +1,6 @@
 """`planner profile`: measure a model container here."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +26,12 @@ from planner.cli.profile_options import (
     speed_option,
     tuning_options,
 )
+from planner.cli.session_progress import shown_progress
 from planner.documents import refuse_unwritable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
-    from planner.campaign.session import Progress
     from planner.container.contract import Container
 
 
@@ -47,28 +46,6 @@ def content_type_of(payload: Path) -> str:
             f"{', '.join(CONTENT_TYPES)})."
         )
     return found
-
-
-@contextlib.contextmanager
-def shown_progress(console: "Console") -> "Iterator[Callable[[Progress], None]]":
-    """A progress bar on a terminal; elsewhere nothing. Yields what `planner.profile` takes as `progress`."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as ProgressBar
-
-    from planner.report.profile import one_line
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[last]}", markup=False))
-    bar = ProgressBar(
-        TextColumn("{task.description}"), *columns, console=console, transient=True, disable=not console.is_terminal
-    )
-    with bar:
-        task = bar.add_task("", total=None, last="")
-
-        def show(step: "Progress") -> None:
-            last = one_line(step.measurement) if step.measurement is not None else ""
-            bar.update(task, description=step.doing, completed=step.measured, total=step.planned or None, last=last)
-
-        yield show
 
 
 def _resolved(

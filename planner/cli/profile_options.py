@@ -118,6 +118,6 @@ def at_asked_speed(profile: "Profile", *, usual_speed: bool) -> "Profile":
         return profile
     from platformdirs import user_state_path
 
-    from planner.profiling.usual_speed import with_usual_speed
+    from planner.campaign.usual_speed import with_usual_speed
 
     return with_usual_speed(profile, user_state_path("batch-transform-planner") / "core-speeds.jsonl")

@@ -1,6 +1,5 @@
 """What a plan rests on and what may be wrong with it, in sentences with numbers; and why there is no plan at all."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -65,7 +64,7 @@ def _of_speed(case: Case) -> Iterator[str]:
     if usual is not None and usual.sessions > 1:
         yield (
             f"Usual speed: the profiled host's CPUs on average over {usual.sessions} sessions with this container; in "
-            f"this profile's they ran {abs(math.expm1(usual.faster)):.1%} {'faster' if usual.faster > 0 else 'slower'}."
+            f"this profile's they ran {usual.words}."
         )
     if case.of_class is not None:
         yield f"Workload class: {case.of_class.words}"

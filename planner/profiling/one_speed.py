@@ -56,20 +56,22 @@ def at_one_speed(*sessions: Sequence[Measurement], faster: float = 0.0) -> list[
     """
     rows = [row for session in sessions for row in session]
     session_of = np.repeat(np.arange(len(sessions)), [len(session) for session in sessions])
-    known = [place for place, row in enumerate(rows) if row.core_speed]
-    seen = [rows[place] for place in known]
-    off = _unexplained(seen) if len(seen) >= FEWEST_WINDOWS else np.zeros(1)
-    spread = float(np.std(off))
+    known = np.array([bool(row.core_speed) for row in rows], np.bool_)
+    seen = [row for row in rows if row.core_speed]
+    off = np.zeros(len(rows))
+    if len(seen) >= FEWEST_WINDOWS:
+        off[known] = _unexplained(seen)
+    spread = float(np.std(off[known])) if seen else 0.0
     if spread <= ARTEFACT:
         return [_moved(row, SENSITIVITY * faster, row.unexplained) for row in rows] if faster else rows
     believed = 1 - (ARTEFACT / spread) ** 2
     off *= believed
-    slope = _sensitivity(seen, off, session_of[known])
-    found = [_moved(row, slope * faster, row.unexplained) for row in rows] if faster else list(rows)
+    slope = _sensitivity(seen, off[known], session_of[known])
     left = math.sqrt(1 - believed * (1 - RESIDUAL**2))
-    for place, row, each in zip(known, seen, off.tolist(), strict=True):
-        found[place] = _moved(row, slope * (each + faster), left)
-    return found
+    return [
+        _moved(row, slope * (each + faster), left if row.core_speed else row.unexplained)
+        for row, each in zip(rows, off.tolist(), strict=True)
+    ]
 
 
 def at_mean_speed(windows: Sequence[Measurement]) -> tuple[list[Measurement], float | None]:

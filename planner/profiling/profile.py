@@ -1,13 +1,13 @@
 """The versioned file that a profiling session leaves: raw measurements and what decides comparability."""
 
 import math
-from collections.abc import Mapping
 from statistics import median
 from typing import Final, Literal
 
 from planner.container.contract import ContainerDescription, ExecutionParameters
 from planner.documents import Document, Value
 from planner.interval import Z90, Interval
+from planner.profiling.tuning import Tuning
 from planner.records.dataset import SplitType
 
 REPEATABILITY: Final = 0.025
@@ -209,31 +209,6 @@ class BodyProbe(Value, frozen=True, kw_only=True):
     memory_peak_bytes: int | None = None
 
 
-class Trial(Value, frozen=True, kw_only=True):
-    """One setting of environment variables that was tried."""
-
-    environment: Mapping[str, str]
-    """The tuned variables; empty: the container as it was given."""
-    throughput_records_per_s: float | None
-    """Best of its few points; None where it failed."""
-    verified_records_per_s: float | None = None
-    """At that point again, for longer, at the end of the search; None: it was not among the best, or failed then."""
-    records_per_request: int | None = None
-    concurrency: int | None = None
-    reason: str = ""
-    """Why it failed."""
-
-
-class Tuning(Value, frozen=True, kw_only=True):
-    """The search over environment variables that the profile was measured after, under its best setting."""
-
-    space: Mapping[str, tuple[str, ...]]
-    """Values tried from, by variable."""
-    chosen: Mapping[str, str]
-    trials: tuple[Trial, ...]
-    """In order; the first is the container as it was given."""
-
-
 class BestPoint(Value, frozen=True, kw_only=True):
     """The measured point that is recommended on the profiled host."""
 
@@ -259,7 +234,7 @@ class LoadGenerator(Value, frozen=True, kw_only=True):
 
 
 class UsualSpeed(Value, frozen=True, kw_only=True):
-    """The speed of the container's CPUs over several sessions like this one (`planner.profiling.usual_speed`)."""
+    """The speed of the container's CPUs over several sessions like this one (`planner.campaign.usual_speed`)."""
 
     core_speed: float
     """Geometric mean, in iterations of the sampled loop per CPU second."""
@@ -272,6 +247,11 @@ class UsualSpeed(Value, frozen=True, kw_only=True):
     def faster(self) -> float:
         """By how much ln of this session's speed exceeds that of the usual one."""
         return math.log(self.session_core_speed / self.core_speed)
+
+    @property
+    def words(self) -> str:
+        """How this session's speed compares: ``0.7% faster``."""
+        return f"{abs(math.expm1(self.faster)):.1%} {'faster' if self.faster > 0 else 'slower'}"
 
 
 class Profile(Document, frozen=True, kw_only=True, tag="profile"):

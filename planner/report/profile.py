@@ -1,6 +1,5 @@
 """A profile as people read it: what was measured on what, one row per point, what to be wary of."""
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -69,10 +68,9 @@ def _usual_speed(profile: Profile) -> Iterator[str]:
     """How this session's speed compares with the usual one, where there were others."""
     usual = profile.usual_speed
     if usual is not None and usual.sessions > 1:
-        faster = math.expm1(usual.faster)
         yield (
-            f"Usual speed: the CPUs ran {abs(faster):.1%} {'faster' if faster > 0 else 'slower'} than on average in "
-            f"{usual.sessions} sessions like this one; predictions are for that average, the rates here as measured"
+            f"Usual speed: the CPUs ran {usual.words} than on average in {usual.sessions} sessions like this one; "
+            "predictions are for that average, the rates here as measured"
         )
 
 

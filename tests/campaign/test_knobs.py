@@ -9,7 +9,7 @@ import pytest
 
 from planner.campaign.knobs import Space, parse_values, tune
 from planner.errors import ProfileError
-from planner.profiling.profile import Trial, Tuning
+from planner.profiling.tuning import Trial, Tuning
 
 SPACE = {"THREADS": ("1", "2", "4"), "KIND": ("a", "b")}
 

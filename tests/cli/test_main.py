@@ -20,12 +20,3 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     ended = subprocess.run([sys.executable, "-m", "planner", "recomend"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "No such command 'recomend'. Did you mean 'recommend'?" in ended.stderr
-
-
-def test_a_file_without_its_option_is_told_the_options() -> None:
-    command = [sys.executable, "-m", "planner", "recommend", "profile.json"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    told = " ".join(ended.stderr.split())
-    assert "(profile.json). Files are given by options here: --profile, --also, --dataset" in told
-    assert "--csv" not in told

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from planner.campaign.usual_speed import REMEMBERED, with_usual_speed
 from planner.documents import replace
 from planner.profiling.profile import Profile
-from planner.profiling.usual_speed import REMEMBERED, with_usual_speed
 from tests.campaign.surfaces import profile_of
 from tests.profiling.test_one_speed import SPEED, windows
 
